@@ -1,0 +1,161 @@
+//! What can go wrong, free of any transport. An API document's crate turns a [`Kind`] into its own status and words,
+//! in one place; `source` is for the log only and never leaves the platform.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One step of the way to what is wrong, as FastAPI's `loc` has it: `["body", "tags", 0]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Loc {
+    /// A field's name, or where to look: `body`, `path`, `query`, `header`.
+    Field(String),
+    /// A place in a list, from 0.
+    Index(usize),
+}
+
+impl From<&str> for Loc {
+    fn from(name: &str) -> Self {
+        Self::Field(name.to_owned())
+    }
+}
+
+/// One thing that is wrong with the input. Serializes as Pydantic v2 would write it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Where.
+    pub loc: Vec<Loc>,
+    /// What, for people.
+    pub msg: String,
+    /// What, for programs: Pydantic v2's word.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl Fault {
+    /// A fault at `loc`.
+    pub fn new<L: Into<Loc>>(
+        loc: impl IntoIterator<Item = L>,
+        kind: &'static str,
+        msg: impl Into<String>,
+    ) -> Self {
+        Self { loc: loc.into_iter().map(Into::into).collect(), msg: msg.into(), kind }
+    }
+}
+
+/// What sort of thing went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The input breaks a rule; every fault of it.
+    Invalid(Vec<Fault>),
+    /// The request makes no sense as a whole (a cursor of another list, a taken username).
+    BadRequest,
+    /// No caller, or not one we know.
+    Unauthenticated,
+    /// Not there, or not the caller's: the two are never told apart.
+    NotFound,
+    /// At odds with what is stored.
+    Conflict,
+    /// The method is not one that this resource answers to; the ones it does.
+    MethodNotAllowed(Vec<String>),
+    /// More bytes than are taken.
+    TooLarge,
+    /// Well-formed, but refused for what it says (an idempotency key used for another body).
+    Unprocessable,
+    /// Too much at once; when to come back.
+    TooMany {
+        /// How long the caller should wait.
+        retry_after: Duration,
+    },
+    /// A part of the platform that this needs is away; trying again is right.
+    Unavailable,
+    /// A defect or an outage of ours. Says nothing to the caller.
+    Internal,
+}
+
+/// An error of the platform: what the caller may know, and what only the log may.
+#[derive(Debug)]
+pub struct Error {
+    /// What sort.
+    pub kind: Kind,
+    /// A stable word for programs, `SCREAMING_SNAKE_CASE`, such as `FUNCTION_NOT_FOUND`.
+    pub code: &'static str,
+    /// What the caller reads.
+    pub message: String,
+    /// What only the log reads.
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Shorthand for what fails with [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error without a source.
+    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, code, message: message.into(), source: None }
+    }
+
+    /// The input breaks rules: all the faults found.
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        Self::new(Kind::Invalid(faults), "VALIDATION_ERROR", "The request is not valid")
+    }
+
+    /// `what` (as in "Function") is not there, or not the caller's.
+    pub fn not_found(what: &'static str, code: &'static str) -> Self {
+        Self::new(Kind::NotFound, code, format!("{what} not found"))
+    }
+
+    /// At odds with what is stored.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, code, message)
+    }
+
+    /// No caller that we know.
+    pub fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unauthenticated, "UNAUTHENTICATED", message)
+    }
+
+    /// Too much at once.
+    pub fn too_many(retry_after: Duration, message: impl Into<String>) -> Self {
+        Self::new(Kind::TooMany { retry_after }, "TOO_MANY_REQUESTS", message)
+    }
+
+    /// A part is away. `source` goes to the log.
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(
+                Kind::Unavailable,
+                "UNAVAILABLE",
+                "The service is busy or a part of it is away; try again",
+            )
+        }
+    }
+
+    /// A defect or outage of ours. `source` goes to the log.
+    pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::new(Kind::Internal, "INTERNAL_ERROR", "Something went wrong on our side")
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,179 @@
+//! Functions: what a user saved, its versions, and the settings it runs with.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{FunctionId, Timestamp, UserId, WorkspaceId};
+
+/// The language that a function is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Language {
+    /// CPython: 3.13 on AWS, the machine's own `python3` locally.
+    Python,
+    /// Node.js: 22 on AWS, the machine's own `node` locally.
+    Nodejs,
+}
+
+/// Whether a caller waits for the result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ExecutionType {
+    /// Runs now; the answer carries the result.
+    #[default]
+    Sync,
+    /// Queued; the answer carries the job's id.
+    Async,
+}
+
+/// Whether a function can be invoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Saved; its deployment is under way.
+    Pending,
+    /// Ready.
+    Active,
+    /// Its deployment failed; `status_reason` says why.
+    Failed,
+    /// Switched off by its owner.
+    Disabled,
+}
+
+/// What a function runs with, apart from its code. In force for every version, from the next run on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// MiB, 128 to 10240.
+    pub memory_mb: u32,
+    /// Seconds, 1 to 900.
+    pub timeout_seconds: u32,
+    /// Environment variables. Their values never come back to a caller.
+    pub environment: BTreeMap<String, String>,
+    /// How often a job is run in all while the user's code fails, 1 to 10.
+    pub max_attempts: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { memory_mb: 256, timeout_seconds: 30, environment: BTreeMap::new(), max_attempts: 1 }
+    }
+}
+
+/// One immutable piece of code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Whose.
+    pub function_id: FunctionId,
+    /// 1, 2, …
+    pub version: u32,
+    /// What it is written in.
+    pub language: Language,
+    /// How the shim gets at it.
+    pub module: Module,
+    /// Where the source lies in the blob store; made by the server only.
+    pub code_key: String,
+    /// SHA-256 of the source, in hex.
+    pub code_sha256: String,
+    /// Bytes of the source.
+    pub code_size: usize,
+    /// When it was saved.
+    pub created_at: Timestamp,
+}
+
+/// How a source file is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Module {
+    /// A Python module.
+    Python,
+    /// A CommonJS script: `exports.handler`, `module.exports = {handler}`, or a top-level `function handler`.
+    CommonJs,
+    /// An ECMAScript module: `export function handler` and the like.
+    EsModule,
+}
+
+/// A function. Holds its current version, so that one read is enough to invoke it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Function {
+    /// Random, unique.
+    pub id: FunctionId,
+    /// The workspace it is in.
+    pub workspace_id: WorkspaceId,
+    /// Whose that is.
+    pub owner_id: UserId,
+    /// Trimmed; unique in its workspace whatever its case.
+    pub name: String,
+    /// Whether callers wait.
+    pub execution_type: ExecutionType,
+    /// The path of its HTTP trigger below `/run/{workspace_id}`, unique in its workspace.
+    pub endpoint: String,
+    /// Whether its HTTP trigger answers without a key.
+    pub public: bool,
+    /// Whether it can be invoked.
+    pub status: Status,
+    /// Why it can't, if it can't.
+    pub status_reason: Option<String>,
+    /// What it runs with.
+    pub settings: Settings,
+    /// The version that an invocation runs.
+    pub current: Version,
+    /// The highest version there is; after a rollback more than `current.version`.
+    pub latest_version: u32,
+    /// Counts every change of this record, so that two at once can't overwrite each other.
+    pub revision: u64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The endpoint made from a name, where the caller gave none: `Hello World_2` becomes `/hello-world-2`. `None` where
+/// nothing of the name can stand in one (a name of Hangul only, say).
+pub fn endpoint_from_name(name: &str) -> Option<String> {
+    let mut endpoint = String::from("/");
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            endpoint.push(c.to_ascii_lowercase());
+        } else if !endpoint.ends_with(['-', '/']) {
+            endpoint.push('-');
+        }
+    }
+    endpoint.truncate(100);
+    let trimmed = endpoint.trim_end_matches('-');
+    (trimmed.len() > 1).then(|| trimmed.to_owned())
+}
+
+/// Names that Lambda keeps for itself. Source: AWS Lambda developer guide, "Defined runtime environment variables".
+pub const RESERVED_ENVIRONMENT: &[&str] = &[
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_make_endpoints() {
+        assert_eq!(endpoint_from_name("Hello World_2").as_deref(), Some("/hello-world-2"));
+        assert_eq!(endpoint_from_name("--a--").as_deref(), Some("/a"));
+        assert_eq!(endpoint_from_name("함수"), None);
+    }
+}

@@ -1,0 +1,26 @@
+//! What Function Runner is about: ids, entities, rules, the job state machine, errors.
+//!
+//! No I/O, no clock, no randomness of its own: everything here is a value or a pure rule, so that both homes
+//! (AWS and one machine) and every API document mean the same thing by it.
+
+pub mod auth_key;
+pub mod error;
+pub mod function;
+pub mod id;
+pub mod job;
+pub mod limits;
+pub mod logs;
+pub mod metrics;
+pub mod time;
+pub mod user;
+pub mod workspace;
+
+pub use auth_key::AuthKey;
+pub use error::{Error, Fault, Kind, Loc};
+pub use function::{ExecutionType, Function, Language, Settings, Status, Version};
+pub use id::{FunctionId, JobId, KeyId, UserId, WorkspaceId};
+pub use job::{Job, JobStatus, Payload};
+pub use logs::{Level, LogLine, Logs};
+pub use time::Timestamp;
+pub use user::User;
+pub use workspace::Workspace;

@@ -1,0 +1,61 @@
+//! What runs user code: Lambda functions, or a sandboxed pool of processes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::job::Outcome;
+use domain::{Function, FunctionId, JobId, Settings, Version, WorkspaceId};
+
+/// One run of one version.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// What for.
+    pub job_id: JobId,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Whose: limits on what runs at once are kept per workspace.
+    pub workspace_id: WorkspaceId,
+    /// The function's name, for `context`.
+    pub function_name: Arc<str>,
+    /// The code.
+    pub version: Arc<Version>,
+    /// What it runs with.
+    pub settings: Arc<Settings>,
+    /// The event: valid JSON.
+    pub event: Bytes,
+    /// How long it may wait for a place among what runs already, before [`RuntimeError::Busy`].
+    pub patience: Duration,
+}
+
+/// Why a run did not come to an outcome. None of these is the user code's doing.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// As much runs as may; when to come back. The code has not been begun.
+    #[error("as much runs at once as may")]
+    Busy {
+        /// How long to wait before another try.
+        retry_after: Duration,
+    },
+    /// The platform failed around the run; the code may have been begun.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Runs user code. Whatever the code does, `invoke` ends by its timeout and some grace.
+#[async_trait]
+pub trait Runtime: Send + Sync {
+    /// Makes a version ready to be invoked, and returns once it is. On failure the message is for the function's owner.
+    async fn deploy(&self, function: &Function) -> Result<(), RuntimeError>;
+
+    /// Runs it. A handler that throws, a process that dies, too much time or memory are *outcomes* with an error text;
+    /// [`RuntimeError`] is for what the platform did.
+    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError>;
+
+    /// Removes whatever was made for the function, in all its versions. Nothing there is no error.
+    async fn remove(&self, function_id: FunctionId) -> Result<(), RuntimeError>;
+
+    /// Fails when nothing can run; otherwise says how user code is kept apart (`bubblewrap`, `landlock`, `lambda` …).
+    async fn health(&self) -> Result<String, RuntimeError>;
+}
