@@ -14,8 +14,8 @@ pub use clock::Clock;
 pub use queue::{Delivery, Message, Queue};
 pub use runtime::{Invocation, Runtime, RuntimeError};
 pub use table::{
-    Attributes, Change, Check, Condition, Durability, Index, Item, Key, Page, Position, Query, Sort, Table, TableError,
-    Write,
+    Attributes, Change, Check, Condition, Durability, Index, Item, Key, Page, Position, Query, Sort, Table,
+    TableError, Write,
 };
 
 /// What an outside part (a blob store, a queue) answers when it can't do what it was asked. Always worth another try.

@@ -41,7 +41,12 @@ pub trait Queue: Send + Sync {
 
     /// Up to `max` messages, each hidden from others for `visibility`; waits up to `wait` while there are none. Where
     /// several tenants have messages, they take turns.
-    async fn receive(&self, max: usize, visibility: Duration, wait: Duration) -> Result<Vec<Delivery>, PortError>;
+    async fn receive(
+        &self,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError>;
 
     /// Removes a delivered message for good. A receipt that is no longer good is no error.
     async fn ack(&self, receipt: &str) -> Result<(), PortError>;

@@ -281,7 +281,8 @@ impl Item {
                 Change::Add(name, n) => {
                     let entry = self.attributes.entry(name).or_insert_with(|| Value::from(0));
                     let sum = entry.as_i64().and_then(|value| value.checked_add(n));
-                    *entry = sum.ok_or_else(|| TableError::Broken("Add to what is no integer".into()))?.into();
+                    *entry =
+                        sum.ok_or_else(|| TableError::Broken("Add to what is no integer".into()))?.into();
                 }
                 Change::Gsi1(place) => self.gsi1 = place,
                 Change::Gsi2(place) => self.gsi2 = place,
