@@ -1,1 +1,30 @@
-//! placeholder
+//! What HTTP APIs of this platform have in common: errors and their words, validation, authentication, request ids,
+//! idempotency, cursors, OpenAPI, the Lambda entry. Knows no API document and no use case.
+//!
+//! A route file has its wire types, one handler and its tests; the API's crate lists the routes in an [`Api`]; a process
+//! puts APIs into a [`Site`].
+
+mod api;
+mod error;
+pub mod extract;
+mod idempotency;
+mod json;
+mod layers;
+pub mod openapi;
+mod secrets;
+mod site;
+pub mod style;
+mod tokens;
+pub mod validate;
+mod web;
+
+pub use api::Api;
+pub use error::{Error, Result};
+pub use extract::{BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawJson, Source};
+pub use layers::observe::{AsWritten, RequestId};
+pub use secrets::{MIN_SECRET, SecretTooShort, Secrets};
+pub use site::Site;
+pub use style::Style;
+pub use tokens::{Issued, Tokens};
+pub use validate::{Fields, Input};
+pub use web::{Config, Parts, Web};

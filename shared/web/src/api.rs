@@ -1,0 +1,130 @@
+//! An API document's routes, and the OpenAPI document that comes of them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+use domain::Kind;
+use http::Method;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
+use utoipa_axum::router::UtoipaMethodRouter;
+
+use crate::layers::around::{Around, Operations, Route, around};
+use crate::{Error, Style, Web, openapi};
+
+/// An API document: its routes, its words for errors, its part of OpenAPI.
+///
+/// ```text
+/// pub fn api() -> Api<App> {
+///     Api::new("Function Runner API", "Save functions and run them.", web::style::FASTAPI)
+///         .route(routes!(users::me::me))
+///         .idempotent(routes!(workspaces::create::create))
+/// }
+/// ```
+pub struct Api<S> {
+    router: Router<S>,
+    doc: OpenApi,
+    operations: Operations,
+    style: Style,
+}
+
+impl<S> Api<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Web: FromRef<S>,
+{
+    /// An API without routes.
+    pub fn new(title: &str, description: &str, style: Style) -> Self {
+        let mut info = Info::new(title, env!("CARGO_PKG_VERSION"));
+        info.description = Some(description.to_owned());
+        let doc = OpenApiBuilder::new().info(info).components(Some(openapi::components(&style))).build();
+        Self { router: Router::new(), doc, operations: Operations::new(), style }
+    }
+
+    /// Adds what `routes!` makes of a handler. The path may end in a slash, as documents write it: with and without one
+    /// are the same route. A last `{*rest}` takes the rest of the path.
+    ///
+    /// OpenAPI's answers that follow from the route's shape (401, 404, 413, 422, 503) are added; others, and
+    /// anything special, stand in the handler's own annotation. The bodies of errors are filled in.
+    pub fn route(self, routes: UtoipaMethodRouter<S>) -> Self {
+        self.add(routes, false)
+    }
+
+    /// Adds a route that honours `Idempotency-Key`.
+    pub fn idempotent(self, routes: UtoipaMethodRouter<S>) -> Self {
+        self.add(routes, true)
+    }
+
+    fn add(mut self, (schemas, paths, handlers): UtoipaMethodRouter<S>, idempotent: bool) -> Self {
+        for (written, mut item) in paths.paths {
+            let path = trimmed(&written);
+            let mut operations = operations_of(&mut item);
+            let several = operations.len() > 1;
+            for (method, operation) in &mut operations {
+                let id = operation.operation_id.clone().unwrap_or_else(|| format!("{method} {written}"));
+                let known = self.operations.entry(path.to_owned()).or_default();
+                known.push((method.clone(), Route { operation: Arc::from(id.as_str()), idempotent }));
+                if several {
+                    operation.operation_id = Some(format!("{id}.{}", method.as_str().to_lowercase()));
+                }
+                openapi::complete(operation, &self.style, &written, idempotent);
+            }
+            self.router = self.router.route(path, handlers.clone());
+            let shown = written.replace("{*", "{");
+            match self.doc.paths.paths.get_mut(&shown) {
+                Some(known) => known.merge_operations(item),
+                None => {
+                    self.doc.paths.paths.insert(shown, item);
+                }
+            }
+        }
+        self.doc.components.get_or_insert_default().schemas.extend(schemas);
+        self
+    }
+
+    /// The OpenAPI document of these routes.
+    pub fn openapi(&self) -> &OpenApi {
+        &self.doc
+    }
+
+    /// The router, with everything that happens around its handlers.
+    pub(crate) fn into_parts(self, state: S) -> (Router, OpenApi, Style) {
+        let layer =
+            Around { web: Web::from_ref(&state), style: self.style, operations: Arc::new(self.operations) };
+        let router = self
+            .router
+            .method_not_allowed_fallback(|| async {
+                Error(domain::Error::new(
+                    Kind::MethodNotAllowed(Vec::new()),
+                    "METHOD_NOT_ALLOWED",
+                    "Method Not Allowed",
+                ))
+            })
+            .layer(from_fn_with_state(layer, around))
+            .with_state(state);
+        (router, self.doc, self.style)
+    }
+}
+
+/// A path as the router knows it: without the trailing slash.
+pub(crate) fn trimmed(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => "/",
+        trimmed => trimmed,
+    }
+}
+
+/// The operations of a path, each with its method.
+pub(crate) fn operations_of(item: &mut PathItem) -> Vec<(Method, &mut Operation)> {
+    let all = [
+        (Method::GET, &mut item.get),
+        (Method::PUT, &mut item.put),
+        (Method::POST, &mut item.post),
+        (Method::DELETE, &mut item.delete),
+        (Method::HEAD, &mut item.head),
+        (Method::PATCH, &mut item.patch),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
+}

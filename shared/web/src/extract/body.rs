@@ -1,0 +1,110 @@
+//! Request bodies.
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use domain::Fault;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::empty;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::extract::params;
+use crate::layers::body::read;
+use crate::validate::{self, Input};
+use crate::{Error, json};
+
+/// What a request's body is read into: an [`Input`], an optional one, or [`RawJson`].
+pub trait FromBody: Sized {
+    /// Of the bytes, or every fault of them.
+    fn from_body(bytes: Bytes) -> Result<Self, Vec<Fault>>;
+}
+
+impl<T: Input> FromBody for T {
+    fn from_body(bytes: Bytes) -> Result<Self, Vec<Fault>> {
+        if is_blank(&bytes) {
+            return Err(vec![validate::missing_body()]);
+        }
+        validate::body(json::parse(&bytes).map_err(|fault| vec![fault])?)
+    }
+}
+
+/// No body, or `null`, is `None`.
+impl<T: Input> FromBody for Option<T> {
+    fn from_body(bytes: Bytes) -> Result<Self, Vec<Fault>> {
+        if is_blank(&bytes) {
+            return Ok(None);
+        }
+        let value = json::parse(&bytes).map_err(|fault| vec![fault])?;
+        if value.is_null() { Ok(None) } else { validate::body(value).map(Some) }
+    }
+}
+
+/// Any JSON value, its bytes exactly as they came; no body is `{}`. It is valid JSON in valid UTF-8, nested no deeper
+/// than [`JSON_DEPTH`](domain::limits::JSON_DEPTH).
+#[derive(Clone, Debug)]
+pub struct RawJson(pub Bytes);
+
+impl FromBody for RawJson {
+    fn from_body(bytes: Bytes) -> Result<Self, Vec<Fault>> {
+        if is_blank(&bytes) {
+            return Ok(Self(Bytes::from_static(b"{}")));
+        }
+        json::check(&bytes).map_err(|fault| vec![fault])?;
+        Ok(Self(bytes))
+    }
+}
+
+impl utoipa::PartialSchema for RawJson {
+    fn schema() -> RefOr<Schema> {
+        empty().into()
+    }
+}
+
+impl utoipa::ToSchema for RawJson {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "AnyJson".into()
+    }
+}
+
+/// What JSON calls whitespace, and nothing else.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+/// A request's body, checked. Whatever its `Content-Type` says, it is read as JSON: that is what `curl -d` sends.
+#[derive(Clone, Debug)]
+pub struct Body<T>(pub T);
+
+impl<S: Send + Sync, T: FromBody> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let bytes = read(request.into_body()).await?;
+        T::from_body(bytes).map(Self).map_err(|faults| domain::Error::invalid(faults).into())
+    }
+}
+
+/// A path's parameters and a body, with the faults of both reported together.
+#[derive(Clone, Debug)]
+pub struct PathBody<P, B> {
+    /// The path's parameters.
+    pub path: P,
+    /// The body.
+    pub body: B,
+}
+
+impl<S, P, B> FromRequest<S> for PathBody<P, B>
+where
+    S: Send + Sync,
+    P: serde::de::DeserializeOwned + IntoParams + 'static,
+    B: FromBody,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let (mut parts, body) = request.into_parts();
+        let bytes = read(body).await?;
+        let path = params::path(&mut parts).await;
+        let body = B::from_body(bytes);
+        params::both(path, body).map(|(path, body)| Self { path, body })
+    }
+}

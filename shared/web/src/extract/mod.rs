@@ -1,0 +1,17 @@
+//! What handlers take. Arguments are looked at in order, so `Caller` comes first (401 beats 422), and what reads the
+//! body comes last.
+
+mod body;
+mod caller;
+mod params;
+mod source;
+
+pub use body::{Body, FromBody, PathBody, RawJson};
+pub use caller::{BearerToken, Caller};
+pub use params::{Path, PathQuery, Query};
+pub use source::Source;
+
+pub(crate) use caller::bearer;
+
+/// FastAPI's words for a caller that it doesn't know.
+const NO_CREDENTIALS: &str = "Could not validate credentials";

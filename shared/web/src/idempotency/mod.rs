@@ -1,0 +1,122 @@
+//! `Idempotency-Key`: the same key and the same request within 24 hours give the first answer again, and the work is not
+//! done again.
+//!
+//! Kept are answers that would come again: success, and refusals for what the request says. Not kept are refusals of
+//! the moment (401, 429, 5xx) and of input that is not valid, which a caller corrects and sends with the same key.
+
+mod record;
+mod seal;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use domain::{Fault, Kind};
+use futures::TryFutureExt;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt;
+use tracing::Instrument;
+
+use crate::extract::{Source, bearer};
+use crate::layers::around::Logged;
+use crate::layers::body::read;
+use crate::secrets::{hex, sha256};
+use crate::{Error, Web};
+
+use record::{Begun, Record};
+use seal::Answer;
+
+/// The header that names a request.
+const KEY: &str = "idempotency-key";
+/// The header that an answer given again has.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Answers a request at most once for its key; one without a key is just answered. `Err` is a refusal that is still to
+/// be put into the API's words.
+pub(crate) async fn once<F, Fut>(web: &Web, request: Request, run: F) -> Result<Response, Response>
+where
+    F: FnOnce(Request) -> Fut + Send + 'static,
+    Fut: Future<Output = Response> + Send + 'static,
+{
+    let Some(key) = key_of(request.headers()).map_err(IntoResponse::into_response)? else {
+        return Ok(run(request).await);
+    };
+    let (parts, body) = request.into_parts();
+    let caller = match bearer(&parts) {
+        None => format!("source:{}", Source::of(&parts, web).network()),
+        Some(token) => match web.tokens.verify(token) {
+            Some(user) => format!("user:{user}"),
+            None => format!("bearer:{}", hex(&sha256(token.as_bytes()))),
+        },
+    };
+    let body = read(body).await.map_err(IntoResponse::into_response)?;
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let asked: [&[u8]; 3] = [parts.method.as_str().as_bytes(), target.as_bytes(), &body];
+    let record = Record::new(web, &caller, &key, &asked);
+    match record.begin().map_err(IntoResponse::into_response).await? {
+        Begun::Done(answer) => return Ok(answer.replayed()),
+        Begun::Mine => {}
+        Begun::Running => return Err(refused(Kind::Conflict, "IDEMPOTENCY_KEY_IN_USE", RUNNING)),
+        Begun::Other => return Err(refused(Kind::Unprocessable, "IDEMPOTENCY_KEY_REUSED", REUSED)),
+    }
+    let request = Request::from_parts(parts, Body::from(body));
+    // On a task of its own: a caller who hangs up and tries again shall find the answer.
+    let task = tokio::spawn(async move { finish(record, run(request).await).await }.in_current_span());
+    task.await.map_err(|error| Error(domain::Error::internal(error)).into_response())
+}
+
+const RUNNING: &str = "A request with this Idempotency-Key is still running";
+const REUSED: &str = "This Idempotency-Key was used for another request; use a new one";
+
+fn refused(kind: Kind, code: &'static str, message: &str) -> Response {
+    let is_running = kind == Kind::Conflict;
+    let mut response = Error(domain::Error::new(kind, code, message)).into_response();
+    if is_running {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The key, if there is one; more than one, or one that isn't sane, is a fault.
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let sane = value.to_str().ok().filter(|key| {
+        values.next().is_none()
+            && (1..=255).contains(&key.len())
+            && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    });
+    match sane {
+        Some(key) => Ok(Some(key.to_owned())),
+        None => {
+            let pattern = "String should be one key of 1 to 255 printable ASCII characters";
+            let fault = Fault::new(["header", KEY], "string_pattern_mismatch", pattern);
+            Err(domain::Error::invalid(vec![fault]).into())
+        }
+    }
+}
+
+/// Keeps the answer if it is one to keep, and gives it to the caller either way.
+async fn finish(record: Record, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let kept = is_kept(&parts);
+    let body = match body.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return Error(domain::Error::internal(error)).into_response(),
+    };
+    let answer = kept.then(|| Answer::new(parts.status, &parts.headers, body.clone()));
+    if let Err(error) = record.finish(answer).await {
+        // The work is done and its answer is known; that a repetition may do it again is the lesser harm.
+        tracing::warn!(target: "web", error = %error.0, "an answer was not kept for its idempotency key");
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+fn is_kept(parts: &http::response::Parts) -> bool {
+    match parts.extensions.get() {
+        Some(Logged(error)) => {
+            matches!(error.kind, Kind::BadRequest | Kind::NotFound | Kind::Conflict | Kind::Unprocessable)
+        }
+        None => !parts.status.is_server_error() && parts.status.as_u16() != 429,
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading JSON that a stranger wrote.
+
+use domain::{Fault, Loc, limits};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// Parses a request's body, or says where it stops being JSON: `json_invalid` at `["body", characters before]`.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Fault> {
+    read(checked_text(bytes)?)
+}
+
+/// Makes sure that a request's body is one JSON value, without building it. Returns it as text.
+pub(crate) fn check(bytes: &[u8]) -> Result<&str, Fault> {
+    let text = checked_text(bytes)?;
+    read::<IgnoredAny>(text)?;
+    Ok(text)
+}
+
+/// The bytes as text that nests no deeper than is taken. After this, recursion over it is bounded.
+fn checked_text(bytes: &[u8]) -> Result<&str, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        invalid(String::from_utf8_lossy(valid).chars().count())
+    })?;
+    match too_deep(bytes) {
+        None => Ok(text),
+        Some(offset) => Err(Fault::new(
+            position(text, offset),
+            "json_invalid",
+            format!("JSON decode error: nested deeper than {}", limits::JSON_DEPTH),
+        )),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    // Its own limit is one less than ours, and `checked_text` has counted already.
+    deserializer.disable_recursion_limit();
+    T::deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)).map_err(|error| {
+        let before: usize =
+            text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let offset = before + error.column().saturating_sub(1);
+        Fault::new(position(text, offset), "json_invalid", "JSON decode error")
+    })
+}
+
+fn invalid(characters: usize) -> Fault {
+    Fault::new([Loc::from("body"), Loc::Index(characters)], "json_invalid", "JSON decode error")
+}
+
+/// `["body", n]`, n counted in characters as Python counts.
+fn position(text: &str, offset: usize) -> [Loc; 2] {
+    [Loc::from("body"), Loc::Index(text.char_indices().take_while(|(at, _)| *at < offset).count())]
+}
+
+/// Where the nesting first goes beyond the limit, if it does.
+fn too_deep(bytes: &[u8]) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for (at, byte) in bytes.iter().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > limits::JSON_DEPTH {
+                    return Some(at);
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn nested(depth: usize) -> String {
+        format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit() {
+        assert!(parse(nested(limits::JSON_DEPTH).as_bytes()).is_ok());
+        assert!(check(nested(limits::JSON_DEPTH).as_bytes()).is_ok());
+        for depth in [limits::JSON_DEPTH + 1, 10_000, 1_000_000] {
+            let fault = parse(nested(depth).as_bytes()).unwrap_err();
+            assert_eq!(fault.loc, [Loc::from("body"), Loc::Index(limits::JSON_DEPTH)]);
+            assert!(check(nested(depth).as_bytes()).is_err());
+        }
+        let brackets_in_text = format!("\"{}\\\"{}\"", "[".repeat(500), "{".repeat(500));
+        assert!(parse(brackets_in_text.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn faults_point_at_characters() {
+        let at = |bytes: &[u8]| match parse(bytes).unwrap_err().loc.pop() {
+            Some(Loc::Index(at)) => at,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(at(b"{\"a\": x}"), 6);
+        assert_eq!(at("{\"한글\": x}".as_bytes()), 7);
+        assert_eq!(at("{\n\"é\": x}".as_bytes()), 7);
+        assert_eq!(at(b"\"ab\xff\""), 3);
+        assert_eq!(at(b"1 2"), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+            let _ = check(&bytes);
+        }
+
+        #[test]
+        fn almost_json_is_read_or_refused(text in r#"[\[\]{}",:\\u0-9a-df\n é-]{0,80}"#) {
+            prop_assert_eq!(parse(text.as_bytes()).is_ok() || text.contains("\\u"),
+                            check(text.as_bytes()).is_ok() || text.contains("\\u"));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What an OpenAPI document says of every route alike, so that no route has to.
+
+use domain::limits;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Schema};
+
+use crate::Style;
+
+/// The name of the security scheme of access tokens: `security(("user" = []))`.
+pub const USER: &str = "user";
+/// The name of the security scheme of workspace keys: `security(("workspace_key" = []))`.
+pub const WORKSPACE_KEY: &str = "workspace_key";
+
+pub(crate) fn components(style: &Style) -> Components {
+    let bearer = |format: &str, description: &str| {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+        SecurityScheme::Http(scheme.description(Some(description)).build())
+    };
+    let mut components = Components::new();
+    components.add_security_scheme(USER, bearer("JWT", "An access token, as `POST /users/login` answers it"));
+    components.add_security_scheme(WORKSPACE_KEY, bearer("frk_…", "A workspace's auth key"));
+    for (name, schema) in [(style.error)(), (style.invalid)()] {
+        components.schemas.insert(name.to_owned(), schema);
+    }
+    components
+}
+
+/// Adds the answers that follow from an operation's shape, and the bodies of those that have none.
+pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, idempotent: bool) {
+    let secured = operation.security.as_ref().is_some_and(|needed| !needed.is_empty());
+    let reads_body = operation.request_body.is_some();
+    let mut implied = vec![("503", "Busy, or a part of the platform is away; try again")];
+    if secured {
+        implied.push(("401", "No credentials, or not good ones"));
+    }
+    if path.contains('{') {
+        implied.push(("404", "Not there, or not the caller's"));
+    }
+    if reads_body {
+        implied.push(("413", "The body is larger than 6 MB"));
+    }
+    if reads_body || idempotent || operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
+        implied.push(("422", "The input is not valid: every fault of it"));
+    }
+    if idempotent {
+        implied.push(("409", "A request with this Idempotency-Key is still running"));
+        operation.parameters.get_or_insert_default().push(idempotency_key());
+    }
+    for (status, description) in implied {
+        let absent = || RefOr::T(ResponseBuilder::new().description(description).build());
+        operation.responses.responses.entry(status.to_owned()).or_insert_with(absent);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if !status.starts_with(['4', '5']) || !response.content.is_empty() {
+            continue;
+        }
+        let named = |(name, _): (&str, _)| Ref::from_schema_name(name);
+        let schema: RefOr<Schema> = match status.as_str() {
+            "422" if idempotent => {
+                AnyOfBuilder::new().item(named((style.invalid)())).item(named((style.error)())).into()
+            }
+            "422" => named((style.invalid)()).into(),
+            _ => named((style.error)()).into(),
+        };
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        response.content.insert("application/json".to_owned(), content.into());
+        let header = |kind, text: &str| {
+            let schema = ObjectBuilder::new().schema_type(kind);
+            HeaderBuilder::new().schema(Some(schema)).description(Some(text)).build()
+        };
+        match status.as_str() {
+            "401" => {
+                let challenge = header(Type::String, "`Bearer`");
+                response.headers.insert("WWW-Authenticate".to_owned(), challenge.into());
+            }
+            "429" | "503" => {
+                let seconds = header(Type::Integer, "Seconds to wait before another try");
+                response.headers.insert("Retry-After".to_owned(), seconds.into());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn idempotency_key() -> RefOr<utoipa::openapi::path::Parameter> {
+    let hours = limits::IDEMPOTENCY.as_secs() / 3600;
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[ -~]{1,255}$"));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(format!(
+            "Names this request: sent again within {hours} hours it is not done again, and gets the first answer"
+        )))
+        .schema(Some(text))
+        .build()
+        .into()
+}

@@ -1,0 +1,103 @@
+//! All the APIs of a process as one router.
+
+use axum::Router;
+use axum::extract::{FromRef, Request};
+use axum::middleware::{from_fn, from_fn_with_state, map_request};
+use domain::Kind;
+use http::header::{ALLOW, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, Uri};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use utoipa::openapi::{OpenApi, Server};
+
+use crate::api::trimmed;
+use crate::idempotency::REPLAYED;
+use crate::layers::around::{Around, Operations, around};
+use crate::layers::observe::{AsWritten, REQUEST_ID, observe};
+use crate::{Api, Config, Error, Style, Web};
+
+/// Collects APIs, and makes the router that serves them.
+pub struct Site {
+    web: Web,
+    style: Style,
+    router: Router,
+    doc: Option<OpenApi>,
+}
+
+impl Site {
+    /// A site without APIs. What belongs to no API (an unknown path) is answered in `style`.
+    pub fn new(web: Web, style: Style) -> Self {
+        Self { web, style, router: Router::new(), doc: None }
+    }
+
+    /// Adds an API. The first one gives the site's OpenAPI document its title.
+    pub fn api<S>(mut self, api: Api<S>, state: S) -> Self
+    where
+        S: Clone + Send + Sync + 'static,
+        Web: FromRef<S>,
+    {
+        let (router, doc, _) = api.into_parts(state);
+        self.router = self.router.merge(router);
+        match &mut self.doc {
+            Some(known) => known.merge(doc),
+            None => self.doc = Some(doc),
+        }
+        self
+    }
+
+    /// The OpenAPI document of all APIs.
+    pub fn openapi(&self) -> OpenApi {
+        let mut doc = self.doc.clone().unwrap_or_default();
+        doc.servers = Some(vec![Server::new("/")]);
+        doc
+    }
+
+    /// The router, ready to be served with `into_make_service_with_connect_info::<SocketAddr>()` or
+    /// [`crate::lambda::run`].
+    pub fn into_router(self) -> Router {
+        let layer =
+            Around { web: self.web.clone(), style: self.style, operations: Arc::new(Operations::new()) };
+        let unknown = || async { Error(domain::Error::new(Kind::NotFound, "NOT_FOUND", "Not Found")) };
+        let unknown = Router::new().fallback(unknown).layer(from_fn_with_state(layer, around));
+        let routes = self.router.fallback_service(unknown);
+        // A layer of a router runs after routing; the trailing slash has to go before.
+        Router::new()
+            .fallback_service(routes)
+            .layer(map_request(without_trailing_slash))
+            .layer(cors(&self.web.config))
+            .layer(from_fn(observe))
+    }
+}
+
+/// `/x/` is `/x`, without a redirect.
+async fn without_trailing_slash(mut request: Request) -> Request {
+    let uri = request.uri().clone();
+    let path = trimmed(uri.path());
+    if path.len() < uri.path().len() {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = uri.clone().into_parts();
+        parts.path_and_query = format!("{path}{query}").parse().ok().or(parts.path_and_query);
+        if let Ok(trimmed) = Uri::from_parts(parts) {
+            *request.uri_mut() = trimmed;
+        }
+    }
+    request.extensions_mut().insert(AsWritten(uri));
+    request
+}
+
+/// Any origin, unless the operator names some; never with cookies, since tokens travel in a header.
+fn cors(config: &Config) -> CorsLayer {
+    let origins = match config.allowed_origins.as_slice() {
+        [] => AllowOrigin::any(),
+        some => AllowOrigin::list(some.iter().cloned()),
+    };
+    let exposed: [HeaderName; 7] =
+        [REQUEST_ID, LOCATION, RETRY_AFTER, REPLAYED, LINK, ALLOW, WWW_AUTHENTICATE];
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods(AllowMethods::mirror_request())
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed)
+        .max_age(Duration::from_secs(600))
+}

@@ -1,0 +1,123 @@
+//! Validation by the same schema that OpenAPI shows: a body type derives `ToSchema`, parameters derive `IntoParams`, and
+//! what they say (required, length, pattern, range, enum, format) is checked here, all of it at once, before serde reads
+//! the value into the type.
+
+mod check;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use domain::{Fault, Loc};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+pub use rule::TRIM;
+
+use check::{Mode, Walk};
+use rule::Rule;
+
+/// A request body: what derives `Deserialize` and `ToSchema`, and says which rules no schema can.
+///
+/// ```
+/// #[derive(serde::Deserialize, utoipa::ToSchema)]
+/// struct Rename {
+///     #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+///     name: String,
+/// }
+///
+/// impl web::Input for Rename {}
+/// ```
+pub trait Input: DeserializeOwned + ToSchema + 'static {
+    /// Faults that no schema can tell of. Runs even where other fields are at fault, so that all faults are found at once.
+    fn extra(fields: &Fields<'_>) -> Vec<Fault> {
+        let _ = fields;
+        Vec::new()
+    }
+}
+
+/// The fields of a body that no fault was found in.
+pub struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    faults: &'a [Fault],
+}
+
+impl<'a> Fields<'a> {
+    /// A field, if it is there, not null, and no fault was found in it.
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
+        let is_at_fault =
+            |fault: &Fault| matches!(fault.loc.get(1), Some(Loc::Field(field)) if field == name);
+        self.map.get(name).filter(|value| !value.is_null() && !self.faults.iter().any(is_at_fault))
+    }
+
+    /// A field of text, under the same conditions.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        self.get(name)?.as_str()
+    }
+}
+
+/// Checks a body and reads it into its type.
+pub fn body<T: Input>(mut value: Value) -> Result<T, Vec<Fault>> {
+    // FastAPI takes a body of `null` for no body.
+    if value.is_null() {
+        return Err(vec![missing_body()]);
+    }
+    let mut walk = Walk::new(Mode::Json, "body");
+    walk.value(&mut value, &rule_of::<T>(Rule::of::<T>));
+    let mut faults = walk.faults();
+    if let Value::Object(map) = &value {
+        let extra = T::extra(&Fields { map, faults: &faults });
+        faults.extend(extra);
+    }
+    read("body", value, faults)
+}
+
+/// A required body that isn't there.
+pub(crate) fn missing_body() -> Fault {
+    Fault::new(["body"], "missing", "Field required")
+}
+
+/// Checks the parameters of a path or a query (`place`) and reads them into their type. Of a name given twice, the last
+/// counts; names that the type doesn't know are ignored.
+pub fn params<T>(
+    place: &'static str,
+    pairs: impl IntoIterator<Item = (String, String)>,
+) -> Result<T, Vec<Fault>>
+where
+    T: DeserializeOwned + IntoParams + 'static,
+{
+    let mut value = pairs.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
+    let mut walk = Walk::new(Mode::Text, place);
+    walk.value(&mut value, &rule_of::<T>(Rule::of_params::<T>));
+    read(place, value, walk.faults())
+}
+
+fn read<T: DeserializeOwned>(place: &str, value: Value, faults: Vec<Fault>) -> Result<T, Vec<Fault>> {
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    serde_json::from_value(value).map_err(|error| {
+        // A schema that promises more than its type reads is a defect of ours; the caller's value is still what can't
+        // be taken. The text of the error may hold the value, so it goes to the log only.
+        tracing::error!(target: "web::validate", r#type = std::any::type_name::<T>(), %error, "schema and type differ");
+        vec![Fault::new([place], "value_error", "Value error, the input can't be read")]
+    })
+}
+
+/// The rule of a type, compiled when it is first asked for.
+fn rule_of<T: 'static>(compile: fn() -> Rule) -> Arc<Rule> {
+    static RULES: RwLock<Option<HashMap<TypeId, Arc<Rule>>>> = RwLock::new(None);
+    let id = TypeId::of::<T>();
+    if let Some(rule) =
+        RULES.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|rules| rules.get(&id))
+    {
+        return rule.clone();
+    }
+    let rule = Arc::new(compile());
+    RULES.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(id, rule.clone());
+    rule
+}

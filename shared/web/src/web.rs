@@ -1,0 +1,71 @@
+//! What every API shares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::limits;
+use http::HeaderValue;
+use ipnet::IpNet;
+use ports::{Blobs, Clock, Table};
+
+use crate::{Secrets, Tokens};
+
+/// What this crate's extractors and layers work with; cheap to clone. The application's state gives it by
+/// `impl FromRef<AppState> for Web`.
+#[derive(Clone)]
+pub struct Web(Arc<Parts>);
+
+/// What [`Web`] is made of.
+pub struct Parts {
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// Signs cursors, seals kept answers.
+    pub secrets: Secrets,
+    /// Where answers are kept for their `Idempotency-Key`.
+    pub table: Arc<dyn Table>,
+    /// Where the large ones are.
+    pub blobs: Arc<dyn Blobs>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What an operator may set.
+    pub config: Config,
+}
+
+/// What an operator may set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Origins that browsers may call from; empty: any.
+    pub allowed_origins: Vec<HeaderValue>,
+    /// Proxies whose `X-Forwarded-For` is believed; empty: none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bytes of a request's body.
+    pub max_body: usize,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            max_body: limits::REQUEST_BODY,
+            body_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Web {
+    /// Of its parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for Web {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
