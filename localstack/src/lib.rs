@@ -1,1 +1,4 @@
-//! placeholder
+//! One machine: the adapters of the ports that need no account, and the server.
+
+pub mod files;
+pub mod sqlite;

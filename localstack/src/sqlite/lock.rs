@@ -1,0 +1,39 @@
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use super::OpenError;
+use crate::files::{make_private_dir, open_private};
+
+/// Holds a data directory for this process, until dropped or until the process ends, however it ends.
+#[derive(Debug)]
+pub struct DataDirLock {
+    // Closing it unlocks it.
+    _file: File,
+}
+
+impl DataDirLock {
+    /// Makes the directory where there is none, and takes it.
+    pub fn take(dir: &Path) -> Result<Self, OpenError> {
+        let io = |source| OpenError::Io { path: dir.to_owned(), source };
+        make_private_dir(dir).map_err(io)?;
+        let mut file = open_private(&dir.join("lock")).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {
+                // The number is for the other server's message only; the lock is what counts.
+                file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
+                writeln!(file, "{}", std::process::id()).map_err(io)?;
+                Ok(Self { _file: file })
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Whatever can't be read or isn't a number is only not named.
+                let _ = file.read_to_string(&mut pid);
+                let pid =
+                    pid.trim().parse::<u32>().map_or_else(|_| "unknown".to_owned(), |pid| pid.to_string());
+                Err(OpenError::Locked { dir: dir.to_owned(), pid })
+            }
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+}

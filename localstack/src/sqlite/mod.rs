@@ -1,0 +1,182 @@
+//! The table and the queue in one SQLite file, `function-runner.db`.
+//!
+//! One writer thread takes what has been asked for meanwhile and commits it together, table and queue alike. Answers go
+//! out after the commit, which is what a `kill -9` leaves; those that asked for more wait for the disk as well, on
+//! another thread, so that nobody else waits with them. Readers have connections of their own and see whatever was
+//! acknowledged before they began.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+mod clock;
+mod connection;
+mod fault;
+mod lanes;
+mod lock;
+mod overlay;
+mod query;
+mod queue;
+mod readers;
+mod request;
+mod rows;
+mod schema;
+mod size;
+mod syncer;
+mod table;
+mod writer;
+
+pub use lock::DataDirLock;
+pub use queue::{DeadLetter, QueueConfig, SqliteQueue};
+pub use schema::SCHEMA_VERSION;
+pub use table::SqliteTable;
+
+use clock::Clock;
+use fault::Fault;
+use readers::Readers;
+use request::Request;
+
+/// The database's name in the data directory.
+pub const FILE_NAME: &str = "function-runner.db";
+
+/// Why a data directory can't be used. Every message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has the directory.
+    #[error(
+        "{} is in use by another server (process {pid}). Stop that one first, or give this one another data directory.",
+        dir.display()
+    )]
+    Locked {
+        /// The data directory.
+        dir: PathBuf,
+        /// The other server's process id, or `unknown`.
+        pid: String,
+    },
+    /// The file was not made by this program.
+    #[error(
+        "{} is not a database of this program ({reason}). It was left as it is. Move it away, or use another data directory.",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// How that shows.
+        reason: String,
+    },
+    /// The database was written by a newer version of this program.
+    #[error(
+        "{} has schema version {found}, and this program knows versions up to {known}. It was left as it is. Use the newer program that wrote it, or another data directory.",
+        path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest that is known here.
+        known: i64,
+    },
+    /// The database can't be read or brought up to date.
+    #[error("{} can't be opened: {reason}. Restore it from a backup, or use another data directory.", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// The directory can't be made, read or written.
+    #[error("{} can't be used: {source}. Check that it is a directory of this user's, on a disk with room.", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// An open data directory's database. Ends when dropped, or by [`Database::close`].
+pub struct Database {
+    table: Arc<SqliteTable>,
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    lock: Mutex<Option<DataDirLock>>,
+}
+
+/// What the table and the queue have of the database.
+struct Shared {
+    requests: mpsc::Sender<Request>,
+    readers: Readers,
+}
+
+impl Shared {
+    /// Whether writing and reading work.
+    async fn probe(&self) -> Result<(), Fault> {
+        let (reply, answer) = oneshot::channel();
+        // Where the writer has ended, the reply is dropped with the request, and that is what is seen below.
+        let _ = self.requests.send(Request::Probe { reply });
+        answer.await.unwrap_or_else(|_| Err(Fault::passing("the database's writer has ended")))?;
+        self.readers.read(|connection| {
+            Ok(connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()))?)
+        })
+    }
+}
+
+impl Database {
+    /// Opens the database in the directory, making both where they are not there, and holds the directory against
+    /// other servers. Older schemas are brought up to date. Messages that were in a worker's hands when the server
+    /// before died are there to be received again.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let lock = DataDirLock::take(dir)?;
+        let path = dir.join(FILE_NAME);
+        let opened = schema::open(&path)?;
+        let clock = Clock::start();
+        let damaged =
+            |error: rusqlite::Error| OpenError::Damaged { path: path.clone(), reason: error.to_string() };
+        let lanes = lanes::Lanes::reset(&opened, clock.now()).map_err(damaged)?;
+        let readers = Readers::open(&path).map_err(damaged)?;
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let (syncer, sync_thread) = syncer::start(&path).map_err(io)?;
+        let (requests, inbox) = mpsc::channel();
+        let writer = writer::Writer::new(opened, (requests.clone(), inbox), lanes, clock, syncer);
+        let write_thread = writer.start().map_err(io)?;
+        let shared = Arc::new(Shared { requests, readers });
+        Ok(Self {
+            table: Arc::new(SqliteTable::new(shared.clone())),
+            shared,
+            threads: Mutex::new(vec![write_thread, sync_thread]),
+            lock: Mutex::new(Some(lock)),
+        })
+    }
+
+    /// The table.
+    pub fn table(&self) -> Arc<SqliteTable> {
+        self.table.clone()
+    }
+
+    /// The queue. Made once: limits are kept among what one of these has handed out.
+    pub fn queue(&self, config: QueueConfig) -> Arc<SqliteQueue> {
+        Arc::new(SqliteQueue::new(self.shared.clone(), config))
+    }
+
+    /// Finishes what was asked for, folds the log into the database file, and lets go of the directory. Whoever still
+    /// has the table or the queue is told that they are away.
+    pub fn close(&self) {
+        // Fails only where the writer has ended already.
+        let _ = self.shared.requests.send(Request::Close);
+        self.shared.readers.close();
+        for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // A thread that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

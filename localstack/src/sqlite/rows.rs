@@ -1,0 +1,81 @@
+//! Items as rows.
+
+use ports::{Attributes, Item, Key};
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
+
+/// What [`item`] reads, in its order.
+pub(super) const COLUMNS: &str = "pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body";
+
+const BODY: usize = 7;
+
+/// The item in a row of [`COLUMNS`].
+pub(super) fn item(row: &Row<'_>) -> Result<Item> {
+    Ok(Item {
+        key: Key { pk: row.get(0)?, sk: row.get(1)? },
+        gsi1: place(row, 2)?,
+        gsi2: place(row, 4)?,
+        ttl: row.get(6)?,
+        attributes: attributes(row)?,
+    })
+}
+
+/// How many bytes of attributes there are in a row of [`COLUMNS`].
+pub(super) fn body_len(row: &Row<'_>) -> Result<usize> {
+    Ok(row.get_ref(BODY)?.as_bytes().map_or(0, <[u8]>::len))
+}
+
+/// The item at the key.
+pub(super) fn get(connection: &Connection, key: &Key) -> Result<Option<Item>> {
+    // One text, so that the statement is found in the cache without building it anew.
+    const SQL: &str =
+        "SELECT pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body FROM items WHERE pk = ?1 AND sk = ?2";
+    connection.prepare_cached(SQL)?.query_row([&key.pk, &key.sk], item).optional()
+}
+
+/// Stores the item in place of any at its key.
+pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
+    const SQL: &str = "INSERT INTO items (pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT (pk, sk) DO UPDATE SET gsi1pk = ?3, gsi1sk = ?4, gsi2pk = ?5, gsi2sk = ?6, ttl = ?7, body = ?8";
+    let body = serde_json::to_string(&item.attributes)
+        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+    let [gsi1, gsi2] = [&item.gsi1, &item.gsi2].map(Option::as_ref);
+    connection.prepare_cached(SQL)?.execute(params![
+        item.key.pk,
+        item.key.sk,
+        gsi1.map(|key| &key.pk),
+        gsi1.map(|key| &key.sk),
+        gsi2.map(|key| &key.pk),
+        gsi2.map(|key| &key.sk),
+        item.ttl,
+        body
+    ])?;
+    Ok(())
+}
+
+/// Removes the item at the key, if there is one.
+pub(super) fn delete(connection: &Connection, key: &Key) -> Result<()> {
+    connection.prepare_cached("DELETE FROM items WHERE pk = ?1 AND sk = ?2")?.execute([&key.pk, &key.sk])?;
+    Ok(())
+}
+
+/// Removes up to `limit` items whose expiry is at or before `now`, in seconds; how many those were.
+pub(super) fn expire(connection: &Connection, now: i64, limit: usize) -> Result<usize> {
+    const SQL: &str = "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE ttl <= ?1 LIMIT ?2)";
+    connection.prepare_cached(SQL)?.execute(params![now, i64::try_from(limit).unwrap_or(i64::MAX)])
+}
+
+fn place(row: &Row<'_>, column: usize) -> Result<Option<Key>> {
+    let pk: Option<String> = row.get(column)?;
+    pk.map(|pk| Ok(Key { pk, sk: row.get(column + 1)? })).transpose()
+}
+
+fn attributes(row: &Row<'_>) -> Result<Attributes> {
+    let body = match row.get_ref(BODY)? {
+        ValueRef::Text(body) => body,
+        other => return Err(Error::InvalidColumnType(BODY, "body".into(), other.data_type())),
+    };
+    serde_json::from_slice(body)
+        .map_err(|error| Error::FromSqlConversionFailure(BODY, Type::Text, Box::new(error)))
+}

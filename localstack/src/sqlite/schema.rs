@@ -1,0 +1,84 @@
+//! The tables, and how those of older versions become those of today.
+
+use std::io::Read;
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{OpenError, connection};
+use crate::files::open_private;
+
+/// What brings version `n` to `n + 1`, from 0 (an empty file). Only ever added to.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// The schema version that this program writes.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Marks the file as ours, where `file(1)` and other programs look: "FRun".
+const APPLICATION_ID: i64 = 0x4652_756e;
+
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Opens the database for the writer, as new or brought up to date. A file that is not ours, or is newer than this
+/// program, stays as it is.
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
+    check_magic(path)?;
+    let damaged =
+        |error: rusqlite::Error| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() };
+    let mut connection = connection::writer(path).map_err(damaged)?;
+    // Until we know whose it is, closing it must not fold its log into it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(damaged)?;
+    let version = owned_version(&connection, path)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(damaged)?;
+    connection::configure_writer(&connection).map_err(damaged)?;
+    migrate(&mut connection, version).map_err(damaged)?;
+    Ok(connection)
+}
+
+/// Looks before SQLite does. Makes the file where there is none, for this user only.
+fn check_magic(path: &Path) -> Result<(), OpenError> {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    let mut head = Vec::new();
+    open_private(path).and_then(|file| file.take(16).read_to_end(&mut head)).map_err(io)?;
+    if head.is_empty() || head == MAGIC {
+        return Ok(());
+    }
+    Err(OpenError::Foreign {
+        path: path.to_owned(),
+        reason: "it does not begin as an SQLite database does".into(),
+    })
+}
+
+/// The schema version of a database that is ours; 0 for an empty one.
+fn owned_version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
+    let read = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let damaged =
+        |error: rusqlite::Error| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() };
+    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    let (tables, id) = (tables.map_err(damaged)?, read("application_id").map_err(damaged)?);
+    let version = read("user_version").map_err(damaged)?;
+    if tables == 0 && id == 0 && version == 0 {
+        return Ok(0);
+    }
+    if id != APPLICATION_ID {
+        let reason = "it is another program's SQLite database".into();
+        return Err(OpenError::Foreign { path: path.to_owned(), reason });
+    }
+    if version > SCHEMA_VERSION {
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: SCHEMA_VERSION });
+    }
+    Ok(version)
+}
+
+/// All the way or not at all. Writes even where there is nothing to do, so that the log is there for the syncer.
+fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = usize::try_from(version).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}

@@ -1,0 +1,97 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ports::table::MAX_WRITES;
+use ports::{Change, Condition, Durability, Item, Key, Page, Query, Table, TableError, Write};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::fault::Fault;
+use super::query::Search;
+use super::request::{Reply, Request};
+use super::{Shared, rows};
+
+/// Reads of up to this many rows are done on the caller's thread: they take less time than handing them to another.
+const SHORT_READ: usize = 16;
+
+/// The table.
+pub struct SqliteTable {
+    shared: Arc<Shared>,
+}
+
+impl SqliteTable {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Removes up to `limit` items whose expiry is at or before `now` (seconds since the epoch), and says how many. For
+    /// the server to call now and then, until it is less than `limit`.
+    pub async fn expire(&self, now: i64, limit: usize) -> Result<usize, TableError> {
+        self.ask(|reply| Request::Expire { now, limit, reply }).await
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T, TableError>) -> Request) -> Result<T, TableError> {
+        let (reply, answer) = oneshot::channel();
+        // Where the writer has ended, the reply is dropped with the request, and that is what is seen below.
+        let _ = self.shared.requests.send(request(reply));
+        answer
+            .await
+            .unwrap_or_else(|_| Err(TableError::Unavailable("the database's writer has ended".into())))
+    }
+
+    async fn read<T, F>(&self, rows: usize, read: F) -> Result<T, TableError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        if rows <= SHORT_READ {
+            return Ok(self.shared.readers.read(read)?);
+        }
+        let shared = self.shared.clone();
+        let read = tokio::task::spawn_blocking(move || shared.readers.read(read));
+        Ok(read.await.map_err(|error| TableError::Unavailable(error.to_string()))??)
+    }
+}
+
+#[async_trait]
+impl Table for SqliteTable {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        Ok(self.shared.readers.read(|connection| Ok(rows::get(connection, key)?))?)
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        let keys = keys.to_vec();
+        self.read(keys.len(), move |connection| {
+            Ok(keys.iter().map(|key| rows::get(connection, key)).collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        let search = Search::new(query)?;
+        self.read(query.limit, move |connection| search.run(connection)).await
+    }
+
+    async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {
+        if writes.is_empty() || writes.len() > MAX_WRITES {
+            return Err(TableError::Broken(format!(
+                "{} writes; 1 to {MAX_WRITES} go together",
+                writes.len()
+            )));
+        }
+        let mut keys = HashSet::with_capacity(writes.len());
+        if !writes.iter().all(|write| keys.insert(write.key())) {
+            return Err(TableError::Broken("two writes about one item".into()));
+        }
+        self.ask(|reply| Request::Write { writes, durability, reply }).await
+    }
+
+    async fn update(&self, key: Key, changes: Vec<Change>, condition: Condition) -> Result<Item, TableError> {
+        self.ask(|reply| Request::Update { key, changes, condition, reply }).await
+    }
+
+    async fn health(&self) -> Result<(), TableError> {
+        Ok(self.shared.probe().await?)
+    }
+}

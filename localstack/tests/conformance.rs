@@ -1,0 +1,28 @@
+//! The ports' suite on this machine's adapters.
+
+use std::time::Duration;
+
+use localstack::files::FileBlobs;
+use localstack::sqlite::{Database, QueueConfig};
+use ports::conformance::{self, QueueOptions};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_table_conforms() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = Database::open(dir.path()).expect("open");
+    conformance::table(&*database.table()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_queue_conforms() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = Database::open(dir.path()).expect("open");
+    let options = QueueOptions { unit: Duration::from_millis(50), takes_turns: true, has_dead_letters: true };
+    conformance::queue(&*database.queue(QueueConfig::default()), options).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_blobs_conform() {
+    let dir = tempfile::tempdir().expect("a directory");
+    conformance::blobs(&FileBlobs::open(dir.path()).expect("open")).await;
+}
