@@ -1,0 +1,140 @@
+//! What the environment says, read once, and the clients made of it.
+
+use aws_config::SdkConfig;
+
+/// Where things are. Read once in `main`; a binary needs only what it uses, and [`Clients`] says what is missing.
+///
+/// Region and credentials are the SDK's own business (`AWS_REGION`, …), and so is `AWS_ENDPOINT_URL` (and
+/// `AWS_ENDPOINT_URL_S3` and the like), which turns everything to an emulator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// `TABLE_NAME`: the DynamoDB table.
+    pub table_name: Option<String>,
+    /// `CODE_BUCKET`: the S3 bucket that holds code and large payloads.
+    pub code_bucket: Option<String>,
+    /// `QUEUE_URL`: the job queue.
+    pub queue_url: Option<String>,
+    /// `DLQ_URL`: its dead letters.
+    pub dlq_url: Option<String>,
+    /// `FUNCTION_NAME_PREFIX`: what the name of every user's Lambda function begins with; the function's id follows.
+    /// At most 28 of `[A-Za-z0-9_-]` (Lambda's limit is 64, an id takes 36).
+    pub function_name_prefix: Option<String>,
+    /// `EXECUTION_ROLE_ARN`: the role that user code runs as. It has no permissions.
+    pub execution_role_arn: Option<String>,
+    /// Whether S3 is asked for `host/bucket/key`, not `bucket.host/key`: so where an endpoint was set, since an
+    /// emulator has no name per bucket.
+    pub s3_path_style: bool,
+}
+
+/// A setting is missing or makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// It isn't there.
+    #[error("{0} is not set: set it in the environment (the SAM template does)")]
+    Missing(&'static str),
+    /// It can't be right.
+    #[error("{name} is wrong: {reason}")]
+    Wrong {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads the process's environment.
+    pub fn from_env() -> Self {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables by name. One that is empty counts as absent.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let read = |name: &str| variable(name).filter(|value| !value.is_empty());
+        Self {
+            table_name: read("TABLE_NAME"),
+            code_bucket: read("CODE_BUCKET"),
+            queue_url: read("QUEUE_URL"),
+            dlq_url: read("DLQ_URL"),
+            function_name_prefix: read("FUNCTION_NAME_PREFIX"),
+            execution_role_arn: read("EXECUTION_ROLE_ARN"),
+            s3_path_style: read("AWS_ENDPOINT_URL").or_else(|| read("AWS_ENDPOINT_URL_S3")).is_some(),
+        }
+    }
+}
+
+/// Makes the adapters. One per process: the SDK's connections and credentials are shared by all that it makes.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    config: Config,
+    sdk: SdkConfig,
+}
+
+impl Clients {
+    /// Reads the environment, and loads the SDK's own settings (region, credentials, endpoint).
+    pub async fn from_env() -> Self {
+        Self::new(Config::from_env(), aws_config::load_from_env().await)
+    }
+
+    /// Of settings read already.
+    pub fn new(config: Config, sdk: SdkConfig) -> Self {
+        Self { config, sdk }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The table. Needs `TABLE_NAME`.
+    #[cfg(feature = "dynamodb")]
+    pub fn table(&self) -> Result<crate::DynamoDbTable, ConfigError> {
+        Ok(crate::DynamoDbTable::new(&self.sdk, required(&self.config.table_name, "TABLE_NAME")?))
+    }
+
+    /// The blob store. Needs `CODE_BUCKET`.
+    #[cfg(feature = "s3")]
+    pub fn blobs(&self) -> Result<crate::S3Blobs, ConfigError> {
+        let bucket = required(&self.config.code_bucket, "CODE_BUCKET")?;
+        Ok(crate::S3Blobs::new(&self.sdk, bucket, self.config.s3_path_style))
+    }
+
+    /// The job queue. Needs `QUEUE_URL` and `DLQ_URL`.
+    #[cfg(feature = "sqs")]
+    pub fn queue(&self) -> Result<crate::SqsQueue, ConfigError> {
+        let queue_url = required(&self.config.queue_url, "QUEUE_URL")?;
+        Ok(crate::SqsQueue::new(&self.sdk, queue_url, required(&self.config.dlq_url, "DLQ_URL")?))
+    }
+}
+
+#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
+fn required(setting: &Option<String>, name: &'static str) -> Result<String, ConfigError> {
+    setting.clone().ok_or(ConfigError::Missing(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        Config::from_variables(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_endpoint_of_ones_own_means_path_style() {
+        assert!(!config(&[("AWS_ENDPOINT_URL", "")]).s3_path_style);
+        assert!(config(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]).s3_path_style);
+        assert!(config(&[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:4566")]).s3_path_style);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let sdk = SdkConfig::builder().build();
+        let clients =
+            Clients::new(config(&[("TABLE_NAME", "t"), ("QUEUE_URL", "q"), ("CODE_BUCKET", "")]), sdk);
+        assert_eq!(clients.blobs().err(), Some(ConfigError::Missing("CODE_BUCKET")));
+        assert_eq!(clients.queue().err(), Some(ConfigError::Missing("DLQ_URL")));
+    }
+}
