@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 use crate::PortError;
 
-/// A blob store. Keys are made by the platform only: segments of `[A-Za-z0-9._-]`, none of them `.` or `..`, joined
-/// by `/`. An adapter refuses any other.
+/// A blob store. Keys are made by the platform only: segments of 1 to 200 of `[A-Za-z0-9._-]`, none of them `.` or `..`,
+/// joined by `/`, 512 bytes in all. An adapter refuses any other. `a` and `a/b` can both be there.
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// Stores the bytes, in place of any that were there. What was acknowledged survives a crash of the process; a
@@ -23,12 +23,16 @@ pub trait Blobs: Send + Sync {
     async fn health(&self) -> Result<(), PortError>;
 }
 
+/// The longest segment of a key, in bytes: what a file's name can be, with room for an adapter's mark.
+const MAX_SEGMENT: usize = 200;
+
 /// Whether an adapter takes this key.
 pub fn is_valid_key(key: &str) -> bool {
     !key.is_empty()
         && key.len() <= 512
         && key.split('/').all(|segment| {
             !matches!(segment, "" | "." | "..")
+                && segment.len() <= MAX_SEGMENT
                 && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
         })
 }
