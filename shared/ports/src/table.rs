@@ -39,8 +39,8 @@ pub struct Item {
     pub gsi2: Option<Key>,
     /// From when it may vanish, in seconds since the epoch. It may be seen for some time after: readers check.
     pub ttl: Option<i64>,
-    /// What it holds. Names are `[a-z][a-z0-9_.]*`, but not `ttl`. Lists and maps nest at most 32 deep (DynamoDB's
-    /// limit).
+    /// What it holds. Names are `[a-z][a-z0-9_.]*`, but not `ttl`. Lists and maps nest at most 32 deep, and no
+    /// name in a map is empty (DynamoDB's limits).
     pub attributes: Attributes,
 }
 

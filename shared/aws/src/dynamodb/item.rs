@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn items_come_back_as_they_were() {
         let item = item(json!({
-            "empty": "", "none": null, "yes": true, "list": [], "map": {}, "nested": {"": [{"PK": [null, ""]}]},
+            "empty": "", "none": null, "yes": true, "list": [], "map": {}, "nested": {" ": [{"PK": [null, ""]}]},
             "least": i64::MIN, "most": i64::MAX, "unsigned": u64::MAX, "h.3": 1, "text": "\u{0}é\u{1f600}",
         }));
         assert_eq!(from_wire(to_wire(item.clone()).unwrap()).unwrap(), item);
