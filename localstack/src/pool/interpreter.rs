@@ -1,0 +1,132 @@
+//! The interpreters of this machine, each found once and known by its real path: a version manager's wrapper costs tens
+//! of milliseconds at every start, and could not run in the sandbox.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use domain::Language;
+use serde::Deserialize;
+
+use crate::sandbox::{find_program, library_folders};
+
+/// Prints what [`Interpreter`] holds, as JSON. Imports what links to libraries of the system, to see where those are.
+const ASK_PYTHON: &str = r#"
+import json, os, sys
+for name in ("ssl", "sqlite3", "ctypes", "lzma", "bz2", "decimal", "zlib", "uuid", "readline"):
+    try:
+        __import__(name)
+    except Exception:
+        pass
+try:
+    mapped = sorted({line[line.index("/"):].strip() for line in open("/proc/self/maps") if "/" in line})
+except OSError:
+    mapped = []
+library = os.path.dirname(os.path.realpath(os.__file__))
+folders = {library} | {os.path.realpath(path) for path in sys.path if os.path.isdir(path)}
+program = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
+hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
+print(json.dumps({"program": program, "version": list(sys.version_info[:3]), "folders": sorted(folders),
+    "hidden": [path for path in hidden if os.path.isdir(path)], "mapped": mapped}))
+"#;
+
+const ASK_NODE: &str = r#"
+const fs = require('fs');
+let mapped = [];
+try { mapped = fs.readFileSync('/proc/self/maps', 'utf8').split('\n').filter((l) => l.includes('/')).map((l) => l.slice(l.indexOf('/'))); } catch {}
+console.log(JSON.stringify({ program: fs.realpathSync(process.execPath), version: process.versions.node.split('.').map(Number),
+  folders: [], hidden: [], mapped: [...new Set(mapped)] }));
+"#;
+
+/// An interpreter of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// What it runs.
+    pub language: Language,
+    /// Its real path.
+    pub program: PathBuf,
+    /// As in `3.11.7`.
+    pub version: String,
+    /// Folders that it needs to read: its own library and the system's.
+    pub libraries: Vec<PathBuf>,
+    /// Folders in those that belong to the machine's owner and not to it.
+    pub hidden: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    program: PathBuf,
+    version: Vec<u32>,
+    folders: Vec<PathBuf>,
+    hidden: Vec<PathBuf>,
+    mapped: Vec<String>,
+}
+
+/// The language's name for people.
+fn name(language: Language) -> &'static str {
+    match language {
+        Language::Python => "Python",
+        Language::Nodejs => "Node.js",
+    }
+}
+
+impl Interpreter {
+    /// Asks the interpreter at `program`, or the one in `PATH`, who it is. The error is for people.
+    pub async fn find(language: Language, program: Option<&Path>) -> Result<Self, String> {
+        let (command, script, oldest, ask) = match language {
+            Language::Python => ("python3", ["-I", "-S", "-c", ASK_PYTHON].as_slice(), (3, 8), "python3"),
+            Language::Nodejs => ("node", ["-e", ASK_NODE].as_slice(), (18, 0), "nodejs"),
+        };
+        let name = name(language);
+        let missing =
+            || format!("{name} is not installed on this machine (Debian and Ubuntu: apt-get install {ask})");
+        let program = match program {
+            Some(program) => program.to_owned(),
+            None => find_program(command).ok_or_else(missing)?,
+        };
+        let asked = tokio::process::Command::new(&program)
+            .args(script)
+            .env_remove("NODE_OPTIONS")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = tokio::time::timeout(Duration::from_secs(10), asked)
+            .await
+            .map_err(|_| format!("{name} at {} did not answer within 10 s", program.display()))?
+            .map_err(|error| format!("{name} at {} does not start: {error}", program.display()))?;
+        let answer: Answer = serde_json::from_slice(&output.stdout)
+            .map_err(|_| format!("{name} at {} does not run ({})", program.display(), output.status))?;
+        let version = answer.version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+        let number = |i: usize| answer.version.get(i).copied().unwrap_or(0);
+        if (number(0), number(1)) < oldest {
+            return Err(format!(
+                "{name} {version} at {} is too old: {}.{} or newer is needed",
+                answer.program.display(),
+                oldest.0,
+                oldest.1
+            ));
+        }
+        let mut libraries = library_folders(answer.mapped.iter().map(String::as_str));
+        libraries.extend(answer.folders);
+        Ok(Self {
+            language,
+            program: answer.program,
+            version,
+            libraries: libraries.into_iter().collect(),
+            hidden: answer.hidden,
+        })
+    }
+
+    /// Its arguments before the shim's path. `heap_mb` raises the limit that Node puts on its own heap.
+    pub fn arguments(&self, heap_mb: Option<u32>) -> Vec<String> {
+        match self.language {
+            // Isolated, without site-packages, writing no bytecode.
+            Language::Python => ["-I", "-S", "-B", "-X", "utf8"].map(str::to_owned).to_vec(),
+            // The machine's own OpenSSL settings are none of its affair, and where they can't be read Node won't start.
+            Language::Nodejs => std::iter::once("--openssl-config=/dev/null".to_owned())
+                .chain(heap_mb.map(|mb| format!("--max-old-space-size={mb}")))
+                .collect(),
+        }
+    }
+}

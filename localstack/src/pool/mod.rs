@@ -1,0 +1,231 @@
+//! User code on one machine: a pool of sandboxed interpreters, in place of Lambda.
+//!
+//! An interpreter is started before it is needed (a *spare*), becomes a function's worker with that function's first
+//! invocation, and serves that function, one invocation at a time, until it has been idle for a while. A worker that
+//! breaks any rule is killed with all it started, and only the invocation that it had fails.
+
+mod code;
+mod interpreter;
+mod launch;
+mod limits;
+mod run;
+mod shelf;
+mod spares;
+mod watch;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::job::Outcome;
+use domain::{Function, FunctionId, Language};
+use ports::{Blobs, Invocation, Runtime, RuntimeError};
+use tokio::time::Instant;
+
+use crate::sandbox::{Sandbox, SandboxChoice};
+use code::Sources;
+pub use interpreter::Interpreter;
+use launch::Launcher;
+use limits::Gate;
+pub use limits::Limits;
+use shelf::Shelf;
+use spares::Spares;
+use worker::Workshop;
+
+/// How often idle workers are looked at.
+const SWEEP: Duration = Duration::from_millis(500);
+/// Clock ticks (usually 10 ms) that an idle worker may compute between two sweeps: collecting garbage, not crunching.
+const REST_TICKS: u64 = 10;
+
+/// How to start a [`Pool`].
+#[derive(Clone, Debug)]
+pub struct PoolConfig {
+    /// This program, which is also the sandbox's second stage: `std::env::current_exe()`.
+    pub launcher: PathBuf,
+    /// A folder of the pool's own, for the shims and for workers' files. Emptied at start.
+    pub folder: PathBuf,
+    /// Which sandbox.
+    pub sandbox: SandboxChoice,
+    /// How much at once. `limits.total` is also the most workers there are, idle ones included, spares not.
+    pub limits: Limits,
+    /// Warm interpreters to keep of each language.
+    pub spares: usize,
+    /// How long an idle worker is kept.
+    pub idle: Duration,
+    /// The Python to use, if not `python3`.
+    pub python: Option<PathBuf>,
+    /// The Node.js to use, if not `node`.
+    pub node: Option<PathBuf>,
+}
+
+impl PoolConfig {
+    /// The usual settings.
+    pub fn new(launcher: impl Into<PathBuf>, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            launcher: launcher.into(),
+            folder: folder.into(),
+            sandbox: SandboxChoice::Auto,
+            limits: Limits::default(),
+            spares: 1,
+            idle: Duration::from_secs(60),
+            python: None,
+            node: None,
+        }
+    }
+}
+
+/// The pool.
+#[derive(Debug)]
+pub struct Pool {
+    config: PoolConfig,
+    workshop: Workshop,
+    sources: Sources,
+    gate: Arc<Gate>,
+    shelf: Mutex<Shelf>,
+    spares: Spares,
+}
+
+impl Pool {
+    /// Finds a sandbox and begins to warm interpreters up. The error is for whoever started the server.
+    pub async fn start(config: PoolConfig, blobs: Arc<dyn Blobs>) -> Result<Arc<Self>, String> {
+        let says = |error: std::io::Error| format!("{}: {error}", config.folder.display());
+        let (shims, folders) = (config.folder.join("shims"), config.folder.join("workers"));
+        prepare(&config.folder, &shims, &folders).map_err(says)?;
+        let sandbox = Sandbox::find(config.sandbox, &config.launcher, &shims, &folders).await?;
+        let workshop = Workshop {
+            sandbox,
+            launcher: Launcher::start().map_err(|error| format!("starting a thread: {error}"))?,
+            folders,
+            next_number: AtomicUsize::new(0),
+            count: Arc::default(),
+        };
+        let pool = Arc::new(Self {
+            gate: Gate::new(config.limits),
+            shelf: Mutex::default(),
+            sources: Sources::new(blobs),
+            spares: Spares::new(&config),
+            workshop,
+            config,
+        });
+        for language in [Language::Python, Language::Nodejs] {
+            tokio::spawn(spares::keep_full(Arc::downgrade(&pool), language));
+        }
+        tokio::spawn(sweep(Arc::downgrade(&pool)));
+        Ok(pool)
+    }
+
+    /// The sandbox in force and why it is no better one, for the first lines of the log.
+    pub fn describe(&self) -> String {
+        let sandbox = &self.workshop.sandbox;
+        let what = match sandbox.kind() {
+            Some(crate::sandbox::SandboxKind::Bubblewrap) => "bubblewrap (namespaces, Landlock, seccomp)",
+            Some(crate::sandbox::SandboxKind::Landlock) => "landlock (Landlock and seccomp, no namespaces)",
+            None => "none: functions can read and change whatever this user can",
+        };
+        let notes = sandbox.notes().iter().map(|note| format!("; {note}"));
+        std::iter::once(what.to_owned()).chain(notes).collect()
+    }
+
+    /// How many processes there are: busy, idle and spare.
+    pub fn workers(&self) -> usize {
+        self.workshop.count.load(Ordering::Relaxed)
+    }
+
+    /// How many workers wait for their function's next invocation.
+    pub fn idle_workers(&self) -> usize {
+        self.shelf().idle_count()
+    }
+
+    /// How many invocations run.
+    pub fn running(&self) -> usize {
+        self.gate.running()
+    }
+
+    /// Kills every worker. What runs fails; what is invoked from now on is refused.
+    pub fn shutdown(&self) {
+        self.spares.close();
+        drop(self.shelf().take_all());
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+/// Makes the pool's folders, with nothing in them but the shims.
+fn prepare(folder: &Path, shims: &Path, folders: &Path) -> std::io::Result<()> {
+    for old in [shims, folders] {
+        match std::fs::remove_dir_all(old) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::create_dir_all(folder)?;
+    for new in [shims, folders] {
+        std::fs::create_dir(new)?;
+    }
+    for language in [Language::Python, Language::Nodejs] {
+        let (name, text) = runtime::package::pool_shim(language);
+        std::fs::write(shims.join(name), text)?;
+    }
+    #[cfg(unix)]
+    {
+        // Workers under bubblewrap may run as users of their own.
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(shims, std::fs::Permissions::from_mode(0o755))?;
+        for language in [Language::Python, Language::Nodejs] {
+            let shim = shims.join(runtime::package::pool_shim(language).0);
+            std::fs::set_permissions(shim, std::fs::Permissions::from_mode(0o644))?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends workers that have been idle for long, or only look idle.
+async fn sweep(pool: Weak<Pool>) {
+    let mut every = tokio::time::interval(SWEEP);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let Some(pool) = pool.upgrade() else { return };
+        let Some(since) = Instant::now().checked_sub(pool.config.idle) else { continue };
+        drop(pool.shelf().take_tired(since, REST_TICKS));
+    }
+}
+
+#[async_trait]
+impl Runtime for Pool {
+    async fn deploy(&self, function: &Function) -> Result<(), RuntimeError> {
+        self.spares.interpreter(function.current.language).await?;
+        self.sources.get(&function.current).await.map(|_| ())
+    }
+
+    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
+        self.run(invocation).await
+    }
+
+    async fn remove(&self, function_id: FunctionId) -> Result<(), RuntimeError> {
+        drop(self.shelf().take_function(function_id));
+        Ok(())
+    }
+
+    async fn health(&self) -> Result<String, RuntimeError> {
+        let (python, node) =
+            (self.spares.status(Language::Python).await, self.spares.status(Language::Nodejs).await);
+        let name = self.workshop.sandbox.name();
+        match (python, node) {
+            (Ok(()), Ok(())) => Ok(name.to_owned()),
+            (Err(missing), Ok(())) | (Ok(()), Err(missing)) => Ok(format!("{name}; {missing}")),
+            (Err(python), Err(node)) => Err(RuntimeError::Failed(format!("{python}; {node}"))),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One invocation, from the queue to its outcome.
+
+use std::hash::{BuildHasher, RandomState};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use domain::Language;
+use domain::job::{Outcome, cut_error};
+use ports::{Invocation, RuntimeError};
+use runtime::output;
+use runtime::printed::Printed;
+use runtime::protocol::{self, Invoke, Load};
+use tokio::time::Instant;
+
+use super::Pool;
+use super::shelf::Role;
+use super::worker::{Ended, Worker};
+use crate::sandbox::{DISK, FILES, PROCESSES};
+
+/// When to come back if there was no place: about when runs of the usual length have ended.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// From how much memory on a Node function needs a heap limit of its own: Node's default is about half a small machine.
+const LARGE_HEAP_MB: u32 = 1536;
+
+/// A worker at work: is off the books when dropped, and the worker with it unless it was put back.
+struct Busy<'a> {
+    pool: &'a Pool,
+    number: u64,
+    worker: Option<Worker>,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.pool.shelf().end(self.number);
+    }
+}
+
+impl Pool {
+    pub(super) async fn run(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
+        let function = invocation.version.function_id;
+        let entered = self.gate.enter(invocation.workspace_id, function, invocation.patience).await;
+        let Some(_permit) = entered else { return Err(RuntimeError::Busy { retry_after: RETRY_AFTER }) };
+        if self.spares.is_closed() {
+            return Err(RuntimeError::Failed("the server is shutting down".to_owned()));
+        }
+        let role = Role::of(&invocation);
+        let (mut busy, cold) = self.find_worker(role, &invocation).await?;
+        let worker = busy.worker.as_mut().expect("it was just put there");
+
+        let timeout = Duration::from_secs(invocation.settings.timeout_seconds.into());
+        let nonce = nonce();
+        let mut frames = Vec::with_capacity(64);
+        if cold {
+            let code = self.sources.get(&invocation.version).await?;
+            worker.limit_memory(invocation.settings.memory_mb);
+            let load = Load {
+                module: invocation.version.module,
+                environment: &invocation.settings.environment,
+                function_id: function,
+                function_name: &invocation.function_name,
+                version: invocation.version.version,
+                memory_mb: invocation.settings.memory_mb,
+            };
+            protocol::load(&mut frames, &load, &code);
+        }
+        let invoke = Invoke {
+            nonce,
+            job_id: invocation.job_id.0,
+            attempt: invocation.attempt,
+            timeout_ms: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
+        };
+        protocol::invoke(&mut frames, &invoke, invocation.event.len());
+
+        let mut printed = Printed::default();
+        let began = Instant::now();
+        let memory_mb = invocation.settings.memory_mb;
+        let ended =
+            worker.run(frames, &invocation.event, nonce, began + timeout, memory_mb, &mut printed).await;
+        let took = began.elapsed();
+        let mut duration = took.as_secs_f64() * 1000.0;
+        let result = match ended {
+            Ended::Answered(answer) => {
+                duration = duration.min(answer.took_us as f64 / 1000.0);
+                if !answer.retire {
+                    self.put_back(busy, role);
+                }
+                match answer.result {
+                    Ok(bytes) => output::check(bytes),
+                    Err(bytes) => Err(String::from_utf8_lossy(&bytes).into_owned()),
+                }
+            }
+            Ended::Stopped => {
+                end(worker, &mut printed).await;
+                Err("The run was stopped: its function was deleted, or the server shut down.".to_owned())
+            }
+            Ended::TimedOut => {
+                end(worker, &mut printed).await;
+                Err(format!("Task timed out after {} seconds", invocation.settings.timeout_seconds))
+            }
+            Ended::TooMuchMemory => {
+                end(worker, &mut printed).await;
+                Err(out_of_memory(memory_mb))
+            }
+            Ended::TooManyProcesses => {
+                end(worker, &mut printed).await;
+                Err(format!(
+                    "The function was stopped: it ran more than {PROCESSES} processes and threads at once."
+                ))
+            }
+            Ended::TooManyFiles => {
+                end(worker, &mut printed).await;
+                Err(format!(
+                    "The function was stopped: it kept more than {} MB or {FILES} files in its temporary folder.",
+                    DISK / 1024 / 1024
+                ))
+            }
+            Ended::Garbled => {
+                end(worker, &mut printed).await;
+                Err("The function was stopped: it wrote to file descriptor 3, which is the platform's."
+                    .to_owned())
+            }
+            Ended::Gone => {
+                let status = worker.exit().await;
+                worker.read_rest(&mut printed).await;
+                Err(how_it_ended(status))
+            }
+        };
+        Ok(Outcome {
+            result: result.map_err(|e| cut_error(&e)),
+            logs: printed.finish(),
+            duration,
+            cold_start: cold,
+        })
+    }
+
+    /// A worker for this invocation, and whether it has yet to load the code.
+    async fn find_worker(
+        &self,
+        role: Role,
+        invocation: &Invocation,
+    ) -> Result<(Busy<'_>, bool), RuntimeError> {
+        loop {
+            let mut shelf = self.shelf();
+            let Some(mut worker) = shelf.take(&role) else { break };
+            let number = shelf.begin(role.function, worker.stop.clone());
+            drop(shelf);
+            // One that ended, or spoke out of turn, while it was idle is not this invocation's trouble.
+            let fresh = worker.is_fresh();
+            let busy = Busy { pool: self, number, worker: Some(worker) };
+            if fresh {
+                return Ok((busy, false));
+            }
+        }
+        let language = invocation.version.language;
+        let memory_mb = invocation.settings.memory_mb;
+        let heap_mb = (language == Language::Nodejs && memory_mb > LARGE_HEAP_MB).then_some(memory_mb);
+        let spare = if heap_mb.is_none() { self.spares.take(language) } else { None };
+        let worker = match spare {
+            Some(worker) => worker,
+            None => {
+                let interpreter = self.spares.interpreter(language).await?;
+                self.workshop.start(&interpreter, heap_mb).await.map_err(RuntimeError::Failed)?
+            }
+        };
+        let (number, unwanted) = {
+            let mut shelf = self.shelf();
+            let mut unwanted = shelf.take_others(&role);
+            while shelf.len() >= self.config.limits.total {
+                let Some(oldest) = shelf.take_oldest() else { break };
+                unwanted.push(oldest);
+            }
+            (shelf.begin(role.function, worker.stop.clone()), unwanted)
+        };
+        drop(unwanted);
+        Ok((Busy { pool: self, number, worker: Some(worker) }, true))
+    }
+
+    fn put_back(&self, mut busy: Busy<'_>, role: Role) {
+        let mut shelf = self.shelf();
+        if let Some(worker) = busy.worker.take()
+            && shelf.end(busy.number)
+        {
+            shelf.put(role, worker);
+        }
+        drop(shelf);
+    }
+}
+
+/// Kills a worker, and reads what it had printed by then.
+async fn end(worker: &mut Worker, printed: &mut Printed) {
+    worker.kill();
+    worker.read_rest(printed).await;
+}
+
+fn out_of_memory(memory_mb: u32) -> String {
+    format!(
+        "Out of memory: the function used more than {memory_mb} MB and was stopped. Use less, or raise memory_mb."
+    )
+}
+
+/// The error of a process that ended on its own, in the middle of a run.
+fn how_it_ended(status: Option<ExitStatus>) -> String {
+    let Some(status) = status else {
+        return "The function closed file descriptor 3, which is the platform's, before the handler returned.".to_owned();
+    };
+    // bubblewrap passes a signal on as an exit code above 128.
+    let signal =
+        status.signal().or_else(|| status.code().map(|code| code - 128).filter(|&signal| signal > 0));
+    let name = match signal {
+        Some(libc::SIGSEGV) => "SIGSEGV, a segmentation fault",
+        Some(libc::SIGABRT) => "SIGABRT, an abort: often memory that ran out",
+        Some(libc::SIGKILL) => "SIGKILL: often memory that ran out on this machine",
+        Some(libc::SIGILL) => "SIGILL",
+        Some(libc::SIGBUS) => "SIGBUS",
+        Some(libc::SIGFPE) => "SIGFPE",
+        Some(libc::SIGTRAP) => "SIGTRAP: often memory that ran out",
+        Some(libc::SIGSYS) => "SIGSYS, a system call that is not allowed",
+        Some(libc::SIGTERM) => "SIGTERM",
+        _ => "",
+    };
+    match (signal, status.code()) {
+        (Some(signal), _) if !name.is_empty() => {
+            format!("The process was killed by signal {signal} ({name}) before the handler returned")
+        }
+        (_, Some(code)) => format!("The process ended (exit code {code}) before the handler returned"),
+        (Some(signal), None) => {
+            format!("The process was killed by signal {signal} before the handler returned")
+        }
+        (None, None) => "The process ended before the handler returned".to_owned(),
+    }
+}
+
+/// What nobody can know before the invocation: SipHash of a counter, under a key that the system chose at random.
+fn nonce() -> [u8; 8] {
+    static KEY: std::sync::LazyLock<RandomState> = std::sync::LazyLock::new(RandomState::new);
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    KEY.hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)).to_le_bytes()
+}

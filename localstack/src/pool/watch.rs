@@ -1,0 +1,125 @@
+//! What a worker uses, as the kernel tells it.
+
+use std::path::Path;
+
+use crate::sandbox::{DISK, FILES};
+
+/// A worker's use of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// Bytes of memory that are its own: not files, but also what is swapped out.
+    pub(super) memory: u64,
+    /// Threads of all its processes.
+    pub(super) threads: u64,
+}
+
+/// Of the process and all its descendants; `None` where the system has no `/proc` or the process is gone.
+pub(super) fn usage(pid: u32, with_children: bool) -> Option<Usage> {
+    let mut usage = of_process(pid)?;
+    if with_children {
+        let mut found = children(pid);
+        // A process that is started while this looks may be seen the next time.
+        while let Some(pid) = found.pop() {
+            if let Some(more) = of_process(pid) {
+                usage.memory += more.memory;
+                usage.threads += more.threads;
+                found.extend(children(pid));
+            }
+            if usage.threads > 4 * crate::sandbox::PROCESSES {
+                break;
+            }
+        }
+    }
+    Some(usage)
+}
+
+fn of_process(pid: u32) -> Option<Usage> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut usage = Usage::default();
+    for line in status.lines() {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        let number = || value.trim().split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        match name {
+            "RssAnon" | "RssShmem" | "VmSwap" => usage.memory += number() * 1024,
+            "Threads" => usage.threads = number(),
+            _ => {}
+        }
+    }
+    Some(usage)
+}
+
+/// The processes that a process has started and that are still there.
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return found };
+    for thread in threads.flatten() {
+        if let Ok(text) = std::fs::read_to_string(thread.path().join("children")) {
+            found.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        }
+    }
+    found
+}
+
+/// The processes below a process.
+pub(super) fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(children(pid));
+        next += 1;
+    }
+    found
+}
+
+/// Bytes of address space that a process can write to: what `RLIMIT_DATA` counts.
+pub(super) fn data(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"))?;
+    Some(line.trim().split(' ').next()?.parse::<u64>().ok()? * 1024)
+}
+
+/// Clock ticks that a process has spent on a processor.
+pub(super) fn ticks(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+/// Where a worker writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Disk<'a> {
+    /// A file system of its own, of a size of its own; this process sees it.
+    Own(u32),
+    /// A folder among others.
+    Folder(&'a Path),
+}
+
+/// Whether a worker has filled its share: so many bytes or files that nothing but malice or mistake explains it.
+pub(super) fn is_overfull(disk: Disk<'_>) -> bool {
+    match disk {
+        // The file system bounds the bytes; files without any are not among those, and cost the kernel memory.
+        #[cfg(target_os = "linux")]
+        Disk::Own(pid) => rustix::fs::statvfs(format!("/proc/{pid}/root/tmp"))
+            .is_ok_and(|fs| fs.f_files.saturating_sub(fs.f_ffree) > FILES),
+        #[cfg(not(target_os = "linux"))]
+        Disk::Own(_) => false,
+        Disk::Folder(path) => {
+            let (mut bytes, mut files) = (0, 0);
+            let mut folders = vec![path.to_owned()];
+            while let Some(folder) = folders.pop() {
+                for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                    let Ok(metadata) = entry.metadata() else { continue };
+                    bytes += metadata.len();
+                    files += 1;
+                    if bytes > DISK || files > FILES {
+                        return true;
+                    }
+                    if metadata.is_dir() {
+                        folders.push(entry.path());
+                    }
+                }
+            }
+            false
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! One process that runs user code: a warm interpreter that becomes a function's worker, and then answers one
+//! invocation at a time.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::{Language, Logs};
+use runtime::printed::Printed;
+use runtime::protocol::{self, Answer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::pipe;
+use tokio::process::Child;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::interpreter::Interpreter;
+use super::launch::Launcher;
+use super::watch::{self, Disk};
+use crate::sandbox::{Confined, PROCESSES, Sandbox};
+
+/// How often a busy worker is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How many looks there are between two at what costs more: descendants, files.
+const FAR_LOOK: u32 = 5;
+/// How long a process that hung up has to end by itself, so that its exit code is its own.
+const EXIT_GRACE: Duration = Duration::from_secs(1);
+/// How long an interpreter may take to start.
+const START: Duration = Duration::from_secs(20);
+
+/// A process.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) language: Language,
+    /// The interpreter's process id on this machine; its sandbox's is the child's.
+    pid: u32,
+    child: Option<Child>,
+    socket: UnixStream,
+    printed: pipe::Receiver,
+    /// Its folder, where the sandbox gives it none.
+    directory: Option<PathBuf>,
+    /// Told to end what runs.
+    pub(super) stop: Arc<Notify>,
+    _count: Count,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Answered(Answer),
+    /// It sent what no worker may send.
+    Garbled,
+    /// It hung up.
+    Gone,
+    TimedOut,
+    TooMuchMemory,
+    TooManyProcesses,
+    TooManyFiles,
+    /// It was told to stop.
+    Stopped,
+}
+
+/// Counts workers, for as long as there are any.
+#[derive(Debug)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    fn new(all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all.clone())
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What starting a worker takes.
+#[derive(Debug)]
+pub(super) struct Workshop {
+    pub(super) sandbox: Sandbox,
+    pub(super) launcher: Launcher,
+    /// Where workers without a `/tmp` of their own have their folders.
+    pub(super) folders: PathBuf,
+    pub(super) next_number: AtomicUsize,
+    /// How many workers there are, whatever they do.
+    pub(super) count: Arc<AtomicUsize>,
+}
+
+impl Workshop {
+    /// Starts a worker and waits until it is warm. The error is for the log.
+    pub(super) async fn start(
+        &self,
+        interpreter: &Interpreter,
+        heap_mb: Option<u32>,
+    ) -> Result<Worker, String> {
+        let says = |error: io::Error| format!("starting {}: {error}", interpreter.program.display());
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let folder = self.folders.join(format!("w{number}"));
+        let directory = if self.sandbox.has_own_tmp() {
+            None
+        } else {
+            std::fs::create_dir_all(&folder).map_err(says)?;
+            Some(folder.clone())
+        };
+        let mut command = self.sandbox.command(&Confined {
+            program: &interpreter.program,
+            arguments: interpreter.arguments(heap_mb),
+            shim: Some(runtime::package::pool_shim(interpreter.language).0),
+            libraries: &interpreter.libraries,
+            hidden: &interpreter.hidden,
+            directory: &folder,
+            number: u32::try_from(number % 1_000_000).unwrap_or_default(),
+        });
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(says)?;
+        let (reader, writer) = io::pipe().map_err(says)?;
+        command
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(writer.try_clone().map_err(says)?)
+            .stderr(writer);
+        ours.set_nonblocking(true).map_err(says)?;
+        let count = Count::new(&self.count);
+        let child = self.launcher.spawn(command).await.map_err(says)?;
+        let mut worker = Worker {
+            language: interpreter.language,
+            pid: child.id().unwrap_or_default(),
+            child: Some(child),
+            socket: UnixStream::from_std(ours).map_err(says)?,
+            printed: pipe::Receiver::from_owned_fd(reader.into()).map_err(says)?,
+            directory,
+            stop: Arc::default(),
+            _count: count,
+        };
+        let ready = timeout(START, read_frame(&mut worker.socket)).await;
+        if !matches!(ready, Ok(Ok(Some((protocol::READY, _))))) {
+            worker.kill();
+            let said = worker.last_words().await;
+            return Err(format!("{} did not start: {}", interpreter.program.display(), said.text().trim()));
+        }
+        if self.sandbox.has_own_tmp() {
+            worker.pid =
+                interpreter_below(worker.pid).ok_or("the interpreter is not to be found in /proc")?;
+        }
+        Ok(worker)
+    }
+}
+
+/// The interpreter under bubblewrap: the child of its inner process, which is the child of its outer one.
+fn interpreter_below(outer: u32) -> Option<u32> {
+    let inner = *watch::children(outer).first()?;
+    watch::children(inner).first().copied()
+}
+
+impl Worker {
+    /// Bounds the memory that its processes can ask for, so that most code sees an error of its own before it is killed.
+    pub(super) fn limit_memory(&self, memory_mb: u32) {
+        #[cfg(target_os = "linux")]
+        if let Some(data) = watch::data(self.pid) {
+            const MIB: u64 = 1024 * 1024;
+            // Threads' stacks and what a heap sets aside count too, though little of it is ever used.
+            let slack = match self.language {
+                Language::Python => 64 * MIB,
+                Language::Nodejs => 512 * MIB,
+            };
+            let most = data + u64::from(memory_mb) * MIB + slack;
+            let limit = libc::rlimit64 { rlim_cur: most, rlim_max: most };
+            let pid = self.pid.cast_signed();
+            // SAFETY: the struct is only read, during the call. Should it fail, looking at what is used still holds.
+            unsafe { libc::prlimit64(pid, libc::RLIMIT_DATA, &raw const limit, std::ptr::null_mut()) };
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = memory_mb;
+    }
+
+    /// Whether it has neither ended nor said anything while nobody asked. Forgets what it printed meanwhile.
+    pub(super) fn is_fresh(&mut self) -> bool {
+        let mut byte = [0];
+        let quiet = matches!(
+            rustix::net::recv(
+                &self.socket,
+                &mut byte,
+                rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT
+            ),
+            Err(rustix::io::Errno::WOULDBLOCK)
+        );
+        quiet && drain(&self.printed, None, 1 << 20) != Drained::Closed
+    }
+
+    /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way.
+    pub(super) async fn run(
+        &mut self,
+        frames: Vec<u8>,
+        event: &[u8],
+        nonce: [u8; 8],
+        deadline: Instant,
+        memory_mb: u32,
+        printed: &mut Printed,
+    ) -> Ended {
+        let disk = match &self.directory {
+            Some(path) => Disk::Folder(path),
+            None => Disk::Own(self.pid),
+        };
+        let pid = self.pid;
+        let socket = &mut self.socket;
+        let pipe = &self.printed;
+        let mut talk = pin!(async {
+            send(socket, frames, event).await?;
+            read_frame(socket).await
+        });
+        let mut stopped = pin!(self.stop.notified());
+        let mut look = pin!(tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)));
+        let mut looks = 0u32;
+        let mut pipe_open = true;
+        loop {
+            tokio::select! {
+                biased;
+                frame = &mut talk => {
+                    drain(pipe, Some(printed), 1 << 20);
+                    return match frame {
+                        Ok(Some((kind, body))) => match protocol::answer(kind, body, nonce) {
+                            Some(answer) => Ended::Answered(answer),
+                            None => Ended::Garbled,
+                        },
+                        Ok(None) => Ended::Garbled,
+                        Err(_) => Ended::Gone,
+                    };
+                }
+                () = &mut stopped => return Ended::Stopped,
+                () = &mut look => {
+                    if Instant::now() >= deadline {
+                        return Ended::TimedOut;
+                    }
+                    looks += 1;
+                    let far = looks.is_multiple_of(FAR_LOOK);
+                    if let Some(usage) = watch::usage(pid, far) {
+                        if usage.memory > u64::from(memory_mb) * 1024 * 1024 {
+                            return Ended::TooMuchMemory;
+                        }
+                        if usage.threads > 2 * PROCESSES {
+                            return Ended::TooManyProcesses;
+                        }
+                    }
+                    if far && watch::is_overfull(disk) {
+                        return Ended::TooManyFiles;
+                    }
+                    look.as_mut().reset(deadline.min(Instant::now() + LOOK));
+                }
+                _ = pipe.readable(), if pipe_open => {
+                    pipe_open = drain_ready(pipe, printed) != Drained::Closed;
+                    // A worker that prints without end must not keep this thread from the others.
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    /// Ends the process and all below it.
+    pub(super) fn kill(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        let Some(pid) = child.id() else { return };
+        // Under bubblewrap all dies with the first process. Elsewhere what it started is looked for.
+        let below = if self.directory.is_some() { watch::descendants(pid) } else { Vec::new() };
+        // Fails only where it has ended already.
+        let _ = child.start_kill();
+        for pid in below {
+            // SAFETY: no memory is touched.
+            unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
+        }
+    }
+
+    /// How it ended, if it does so shortly; it is killed if not.
+    pub(super) async fn exit(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut()?;
+        match timeout(EXIT_GRACE, child.wait()).await {
+            Ok(status) => status.ok(),
+            Err(_) => {
+                self.kill();
+                None
+            }
+        }
+    }
+
+    /// What is left in its pipe once it is killed: reads until no process holds the other end.
+    pub(super) async fn read_rest(&mut self, printed: &mut Printed) {
+        let rest = async {
+            while self.printed.readable().await.is_ok()
+                && drain_ready(&self.printed, printed) != Drained::Closed
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        // A process that outlives the kill for this long is in the kernel's hands.
+        let _ = timeout(EXIT_GRACE, rest).await;
+    }
+
+    async fn last_words(&mut self) -> Logs {
+        let mut printed = Printed::default();
+        self.read_rest(&mut printed).await;
+        printed.finish()
+    }
+
+    /// Clock ticks that it has used, for telling whether it rests.
+    pub(super) fn ticks(&self) -> Option<u64> {
+        watch::ticks(self.pid)
+    }
+
+    /// Whether processes that it started are still there.
+    pub(super) fn has_children(&self) -> bool {
+        !watch::children(self.pid).is_empty()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.kill();
+        let (child, directory) = (self.child.take(), self.directory.take());
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Some(mut child) = child {
+                let _ = child.wait().await;
+            }
+            if let Some(directory) = directory {
+                remove_folder(&directory).await;
+            }
+        });
+    }
+}
+
+/// Removes a worker's folder. What can't be removed now goes when the server starts again.
+async fn remove_folder(folder: &Path) {
+    if let Err(error) = tokio::fs::remove_dir_all(folder).await
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(folder = %folder.display(), %error, "a worker's folder could not be removed");
+    }
+}
+
+async fn send(socket: &mut UnixStream, mut frames: Vec<u8>, event: &[u8]) -> io::Result<()> {
+    // One system call for the most; no copy for the large.
+    if event.len() <= 64 * 1024 {
+        frames.extend_from_slice(event);
+        socket.write_all(&frames).await
+    } else {
+        socket.write_all(&frames).await?;
+        socket.write_all(event).await
+    }
+}
+
+/// The next frame. `Ok(None)` if it is none that a worker may send.
+async fn read_frame(socket: &mut UnixStream) -> io::Result<Option<(u8, Vec<u8>)>> {
+    let mut buffer = Vec::with_capacity(1024);
+    while buffer.len() < protocol::HEAD {
+        if socket.read_buf(&mut buffer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let mut head = [0; protocol::HEAD];
+    head.copy_from_slice(&buffer[..protocol::HEAD]);
+    let Some((kind, length)) = protocol::head(&head) else { return Ok(None) };
+    buffer.drain(..protocol::HEAD);
+    if buffer.len() > length {
+        return Ok(None);
+    }
+    let have = buffer.len();
+    buffer.resize(length, 0);
+    if have < length {
+        socket.read_exact(&mut buffer[have..]).await?;
+    }
+    Ok(Some((kind, buffer)))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drained {
+    Empty,
+    More,
+    Closed,
+}
+
+/// As [`drain`], telling the reactor when there is no more.
+fn drain_ready(pipe: &pipe::Receiver, printed: &mut Printed) -> Drained {
+    let result = pipe.try_io(|| match drain(pipe, Some(printed), 1 << 20) {
+        Drained::Empty => Err(io::ErrorKind::WouldBlock.into()),
+        other => Ok(other),
+    });
+    result.unwrap_or(Drained::Empty)
+}
+
+/// Reads what is in the pipe, up to about `most` bytes, without waiting. What nobody wants is dropped.
+fn drain(pipe: &pipe::Receiver, mut printed: Option<&mut Printed>, most: usize) -> Drained {
+    thread_local! {
+        static SCRATCH: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut total = 0;
+        while total < most {
+            if scratch.is_empty() {
+                scratch.resize(64 * 1024, 0);
+            }
+            match rustix::io::read(pipe.as_fd(), scratch.as_mut_slice()) {
+                Ok(0) => return Drained::Closed,
+                Ok(read) => {
+                    if let Some(printed) = printed.as_deref_mut() {
+                        printed.push(&scratch[..read]);
+                    }
+                    total += read;
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Drained::Empty,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return Drained::Closed,
+            }
+        }
+        Drained::More
+    })
+}

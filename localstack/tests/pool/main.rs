@@ -1,0 +1,12 @@
+//! The pool as it runs in the server: real interpreters, under every sandbox that this machine has.
+
+// A helper of tests may fail as a test does.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod concurrency;
+mod errors;
+mod escape;
+mod hostile;
+mod kit;
+mod results;

@@ -1,0 +1,175 @@
+
+// ---- The pool's front: frames on file descriptor 3, printed text on 1 and 2. -------------------------------------
+//
+// Between runs the thread blocks in read(2), so the event loop stands still as it does on Lambda; during a run it is
+// the user's.
+
+const { readSync, writeSync } = fs;
+const { setImmediate } = globalThis;
+const LOAD = 1, READY = 16, RESULT = 17, ERROR = 18, RETIRE = 1, HEAD = 22;
+const SMALL = 64 * 1024;
+const buffer = Buffer.allocUnsafeSlow(SMALL);
+const outgoing = Buffer.allocUnsafeSlow(SMALL);
+const exit = process.reallyExit.bind(process);
+let held = 0;
+
+const told = {};
+let source = '', isModule = false, file = '', folder = '', handler = null;
+// The run under way: its nonce and when it began. Null between runs.
+let run = null;
+
+function write(fd, data) {
+  for (let at = 0; at < data.length;) at += writeSync(fd, data, at);
+}
+
+function print(data) {
+  write(1, typeof data === 'string' ? Buffer.from(data) : data);
+}
+
+/** The next frame: its kind and its body, which is good until the frame after. */
+function receive() {
+  while (held < 4) held += read(buffer, held);
+  const end = 4 + buffer.readUInt32LE(0);
+  let frame = buffer;
+  if (end > SMALL) {
+    frame = Buffer.allocUnsafeSlow(end);
+    buffer.copy(frame, 0, 0, held);
+    for (let have = held; have < end;) have += read(frame, have);
+    held = 0;
+  } else {
+    while (held < end) held += read(buffer, held);
+    if (held > end) {
+      frame = Buffer.from(buffer.subarray(0, end));
+      buffer.copy(buffer, 0, end, held);
+    }
+    held -= end;
+  }
+  return [frame[4], frame.subarray(5, end)];
+}
+
+function read(into, at) {
+  const got = readSync(3, into, at, into.length - at, null);
+  // The server is gone.
+  if (got === 0) exit(0);
+  return got;
+}
+
+function send(kind, nonce, flags, took, text) {
+  const bytes = byteLength(text);
+  const frame = bytes + HEAD <= SMALL ? outgoing : Buffer.allocUnsafeSlow(bytes + HEAD);
+  frame.writeUInt32LE(bytes + HEAD - 4, 0);
+  frame[4] = kind;
+  nonce.copy(frame, 5);
+  frame[13] = flags;
+  frame.writeBigUInt64LE(BigInt(Math.max(0, Math.round(took * 1000))), 14);
+  frame.write(text, HEAD);
+  write(3, frame.subarray(0, HEAD + bytes));
+}
+
+function next() {
+  let [kind, body] = receive();
+  if (kind === LOAD) {
+    specialise(body);
+    [kind, body] = receive();
+  }
+  const nonce = Buffer.from(body.subarray(0, 8));
+  told.job_id = Number(body.readBigUInt64LE(8));
+  told.attempt = body.readUInt32LE(16);
+  const context = new Context(told, now() + body.readUInt32LE(20));
+  const event = body.toString('utf8', 24);
+  const mine = run = { nonce, began: now(), failed: false };
+  if (handler === null) {
+    begin(mine, event, context);
+  } else {
+    invoke(mine, event, context);
+  }
+}
+
+async function begin(mine, event, context) {
+  try {
+    if (isModule) fs.writeFileSync(file, source);
+    const loaded = await load(source, file, isModule);
+    if (isModule) fs.rmSync(file, { force: true });
+    handler = loaded;
+    mine.began = now();
+  } catch (error) {
+    return fail(mine, error, RETIRE);
+  }
+  invoke(mine, event, context);
+}
+
+function invoke(mine, event, context) {
+  try {
+    const result = handler(parse(event), context);
+    if (typeof result?.then === 'function') {
+      result.then((value) => settle(mine, value), (error) => fail(mine, error, 0));
+    } else {
+      settle(mine, result);
+    }
+  } catch (error) {
+    fail(mine, error, 0);
+  }
+}
+
+function settle(mine, value) {
+  const took = now() - mine.began;
+  // One turn of the loop first, so that a rejection nobody handles is this run's and not the next one's.
+  setImmediate(() => {
+    if (run !== mine || mine.failed) return;
+    let text;
+    try {
+      text = encode(value);
+    } catch (error) {
+      return answer(mine, ERROR, 0, took, describe(error, folder));
+    }
+    answer(mine, RESULT, 0, took, text);
+  });
+}
+
+function fail(mine, error, flags, prefix) {
+  if (mine.failed) return;
+  mine.failed = true;
+  const took = now() - mine.began;
+  const text = describe(error, folder, prefix);
+  setImmediate(() => answer(mine, ERROR, flags, took, text));
+}
+
+function answer(mine, kind, flags, took, text) {
+  if (run !== mine) return;
+  run = null;
+  if (process.getActiveResourcesInfo().includes('ProcessWrap')) flags |= RETIRE;
+  send(kind, mine.nonce, flags, took, text);
+  next();
+}
+
+function specialise(body) {
+  const end = 4 + body.readUInt32LE(0);
+  const head = parse(body.toString('utf8', 4, end));
+  source = body.toString('utf8', end);
+  isModule = head.module === 'esmodule';
+  folder = process.cwd() + path.sep;
+  file = folder + (isModule ? 'main.mjs' : 'main.js');
+  for (const name of ['function_id', 'function_name', 'version', 'memory_mb']) told[name] = head[name];
+  Object.assign(process.env, head.environment);
+}
+
+process.on('unhandledRejection', (reason) => {
+  if (run !== null && process.listenerCount('unhandledRejection') === 1) {
+    fail(run, reason, RETIRE, 'Unhandled promise rejection: ');
+  }
+});
+process.on('uncaughtException', (error) => {
+  if (process.listenerCount('uncaughtException') > 1) return;
+  if (run === null) exit(1);
+  fail(run, error, RETIRE, 'Uncaught exception: ');
+});
+process.on('beforeExit', () => {
+  if (run === null) return;
+  fail(run, new RunError("The handler's promise never settled: nothing is left to run that could resolve or reject it. " +
+    'Look for a callback that is never called, or a promise without resolve.'), RETIRE);
+});
+
+process.argv = [process.argv[0], 'main.js'];
+capture(print);
+write(3, Buffer.from([1, 0, 0, 0, READY]));
+setImmediate(next);

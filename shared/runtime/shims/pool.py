@@ -1,0 +1,140 @@
+
+
+# ---- The pool's front: frames on file descriptor 3, printed text on 1 and 2. -------------------------------------
+
+LOAD, INVOKE, READY, RESULT, ERROR = 1, 2, 16, 17, 18
+RETIRE = 1
+
+
+class _Channel:
+    """Frames: a length of four bytes, a kind of one, a body."""
+
+    def __init__(self, number):
+        self._number, self._held = number, b""
+
+    def receive(self):
+        data = self._held or self._read(65536)
+        while len(data) < 4:
+            data += self._read(65536)
+        end = 4 + int.from_bytes(data[:4], "little")
+        if len(data) < end:
+            whole = bytearray(data)
+            while len(whole) < end:
+                whole += self._read(min(end - len(whole), 1 << 20))
+            data = bytes(whole)
+        self._held = data[end:]
+        return data[4], data[5:end] if len(data) > end else data[5:]
+
+    def _read(self, most, read=os.read):
+        data = read(self._number, most)
+        if not data:
+            # The server is gone.
+            os._exit(0)
+        return data
+
+    def send(self, kind, head, body, write=os.write):
+        data = (1 + len(head) + len(body)).to_bytes(4, "little") + bytes((kind,)) + head + body
+        sent = write(self._number, data)
+        while sent < len(data):
+            data = memoryview(data)[sent:]
+            sent = write(self._number, data)
+
+
+def _write_out(text, out=sys.stdout, write=os.write):
+    """Writes whole lines past the buffer of stdout, after what is in it."""
+    try:
+        out.flush()
+    except Exception:
+        pass
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[write(1, data):]
+
+
+def _left_processes(waitid=getattr(os, "waitid", None)):
+    """RETIRE if a process that the handler started still is there."""
+    if waitid is None:
+        return 0
+    try:
+        waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return RETIRE
+    except ChildProcessError:
+        return 0
+
+
+def _serve():
+    import gc
+    import warnings
+
+    out = sys.stdout
+    out.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    sys.stderr = Stream("e", 2, _write_out)
+    warnings.showwarning = show_warning
+    if hasattr(sys, "set_int_max_str_digits"):
+        # Integers of an event stay exact, however long.
+        sys.set_int_max_str_digits(0)
+    sys.argv = [FILE]
+    channel, context = _Channel(3), Context()
+    source, handler, failed = "", None, None
+    pid, getpid, loads, integer = os.getpid(), os.getpid, json.loads, int.from_bytes
+    gc.collect()
+    gc.freeze()
+    channel.send(READY, b"", b"")
+    while True:
+        kind, body = channel.receive()
+        if kind == LOAD:
+            # Run right before the first call, so that its time and what it prints are that run's.
+            end = 4 + integer(body[:4], "little")
+            head = loads(body[4:end])
+            source = body[end:].decode()
+            os.environ.update(head["environment"])
+            context.function_id = head["function_id"]
+            context.function_name = head["function_name"]
+            context.version = head["version"]
+            context.memory_mb = head["memory_mb"]
+            continue
+        nonce = body[:8]
+        context = _copy(context)
+        context.job_id = integer(body[8:16], "little")
+        context.attempt = integer(body[16:20], "little")
+        context._deadline = monotonic() + integer(body[20:24], "little") / 1000
+        flags = 0
+        started = perf_counter_ns()
+        try:
+            if handler is None:
+                handler = load(source)
+                started = perf_counter_ns()
+            result = call(handler, loads(body[24:]), context)
+            took = perf_counter_ns() - started
+            kind, answer = RESULT, encode(result)
+        except BaseException as error:
+            took = perf_counter_ns() - started
+            kind, answer = ERROR, describe(error, source, context.memory_mb).encode("utf-8", "backslashreplace")
+            if handler is None or isinstance(error, MemoryError):
+                flags = RETIRE
+            error = None
+        if getpid() != pid:
+            # A child that the handler forked and forgot: the answer is its parent's to give.
+            os._exit(0)
+        result = body = None
+        try:
+            out.flush()
+            sys.stderr.flush()
+        except Exception:
+            pass
+        flags |= _left_processes()
+        channel.send(kind, nonce + bytes((flags,)) + (took // 1000).to_bytes(8, "little"), answer)
+        answer = None
+
+
+def _copy(context):
+    """A context of its own for every run: the user may keep or change what they were given."""
+    new = Context()
+    new.function_id = context.function_id
+    new.function_name = context.function_name
+    new.version = context.version
+    new.memory_mb = context.memory_mb
+    return new
+
+
+_serve()

@@ -1,0 +1,115 @@
+//! What goes to a Lambda function that wraps user code, and what comes back.
+
+use domain::job::{Outcome, cut_error};
+use domain::{FunctionId, JobId, LogLine, Logs};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::output;
+
+/// What the shim tells the handler as `context`.
+#[derive(Debug, Serialize)]
+pub struct Context<'a> {
+    /// The function.
+    pub function_id: FunctionId,
+    /// Its name.
+    pub function_name: &'a str,
+    /// The version that runs.
+    pub version: u32,
+    /// The job.
+    pub job_id: JobId,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// MiB that it may use.
+    pub memory_mb: u32,
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    context: &'a Context<'a>,
+    event: &'a RawValue,
+}
+
+/// The payload of a Lambda invocation. Fails where the event is not JSON.
+pub fn request(context: &Context<'_>, event: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Request { context, event: serde_json::from_slice(event)? })
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    output: Option<String>,
+    error: Option<String>,
+    #[serde(default)]
+    logs: Vec<LogLine>,
+    #[serde(default)]
+    duration_ms: f64,
+    #[serde(default)]
+    cold_start: bool,
+}
+
+/// What came of a run, of the payload that a Lambda invocation answered. User code can have forged any of it; what it
+/// can't do is make this fail or hold more than the limits. `took_ms` is how long the invocation took in all.
+pub fn outcome(payload: &[u8], took_ms: f64) -> Outcome {
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(payload) else {
+        return Outcome {
+            result: Err("The function answered with something else than a result.".to_owned()),
+            logs: Logs::default(),
+            duration: took_ms,
+            cold_start: false,
+        };
+    };
+    let mut logs = Logs::default();
+    for line in envelope.logs {
+        logs.push(line.level, line.text);
+    }
+    let result = match (envelope.error, envelope.output) {
+        (Some(error), _) => Err(cut_error(&error)),
+        (None, Some(output)) => output::check(output.into_bytes()),
+        (None, None) => Err("The function answered without a result.".to_owned()),
+    };
+    let duration =
+        if (0.0..=took_ms).contains(&envelope.duration_ms) { envelope.duration_ms } else { took_ms };
+    Outcome { result, logs, duration, cold_start: envelope.cold_start }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_read_with_care() {
+        let good = outcome(
+            br#"{"output":"{\"a\":1}","error":null,"logs":[{"l":"warn","t":"x"}],"duration_ms":3.5,"cold_start":true}"#,
+            9.0,
+        );
+        assert_eq!(good.result.as_deref(), Ok(r#"{"a":1}"#));
+        assert_eq!((good.duration, good.cold_start, good.logs.text().as_str()), (3.5, true, "x\n"));
+
+        for forged in [
+            &b"null"[..],
+            b"[]",
+            br#"{"output":5}"#,
+            br#"{"output":"NaN","duration_ms":10}"#,
+            br#"{"errorMessage":"x"}"#,
+            br#"{"output":"1","duration_ms":-1e300,"error":"no"}"#,
+        ] {
+            let outcome = outcome(forged, 9.0);
+            assert!(outcome.result.is_err() && outcome.duration == 9.0, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn the_event_goes_as_it_came() {
+        let context = Context {
+            function_id: FunctionId::from_random([1; 16]),
+            function_name: "f",
+            version: 1,
+            job_id: JobId(7),
+            attempt: 1,
+            memory_mb: 256,
+        };
+        let payload = request(&context, b"{\"n\": 1.10}").unwrap();
+        assert!(String::from_utf8(payload).unwrap().ends_with(r#""event":{"n": 1.10}}"#));
+        assert!(request(&context, b"{").is_err());
+    }
+}
