@@ -105,9 +105,32 @@ impl Clients {
         let queue_url = required(&self.config.queue_url, "QUEUE_URL")?;
         Ok(crate::SqsQueue::new(&self.sdk, queue_url, required(&self.config.dlq_url, "DLQ_URL")?))
     }
+
+    /// What runs user code. Needs `CODE_BUCKET`, `FUNCTION_NAME_PREFIX` and `EXECUTION_ROLE_ARN`; `blobs` is that
+    /// bucket.
+    #[cfg(feature = "lambda")]
+    pub fn runtime(
+        &self,
+        blobs: std::sync::Arc<dyn ports::Blobs>,
+    ) -> Result<crate::LambdaRuntime, ConfigError> {
+        let prefix = required(&self.config.function_name_prefix, "FUNCTION_NAME_PREFIX")?;
+        if prefix.len() > 28 || !prefix.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        {
+            return Err(ConfigError::Wrong {
+                name: "FUNCTION_NAME_PREFIX",
+                reason: format!("{prefix:?} must be at most 28 letters, digits, _ or -"),
+            });
+        }
+        let deployment = crate::lambda::Deployment {
+            code_bucket: required(&self.config.code_bucket, "CODE_BUCKET")?,
+            function_name_prefix: prefix,
+            execution_role_arn: required(&self.config.execution_role_arn, "EXECUTION_ROLE_ARN")?,
+        };
+        Ok(crate::LambdaRuntime::new(&self.sdk, deployment, blobs))
+    }
 }
 
-#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs"))]
+#[cfg(any(feature = "dynamodb", feature = "s3", feature = "sqs", feature = "lambda"))]
 fn required(setting: &Option<String>, name: &'static str) -> Result<String, ConfigError> {
     setting.clone().ok_or(ConfigError::Missing(name))
 }

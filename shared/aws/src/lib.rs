@@ -7,6 +7,8 @@
 pub mod config;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 #[cfg_attr(
     not(all(feature = "dynamodb", feature = "sqs")),
     allow(dead_code, reason = "a binary of one service needs a part of it")
@@ -20,6 +22,8 @@ pub mod sqs;
 pub use config::{Clients, Config, ConfigError};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDbTable;
+#[cfg(feature = "lambda")]
+pub use lambda::LambdaRuntime;
 #[cfg(feature = "s3")]
 pub use s3::S3Blobs;
 #[cfg(feature = "sqs")]

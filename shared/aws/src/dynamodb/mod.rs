@@ -6,6 +6,8 @@
 mod call;
 mod expression;
 mod item;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

@@ -1,0 +1,165 @@
+//! Invoking a release, and deploying it where it isn't there.
+//!
+//! A request is sent once: when its answer is lost, nobody knows whether the code has run, and whether it may run again
+//! is the job's affair. It is sent again only where Lambda said that it began nothing.
+//!
+//! Large events and results don't go through S3. User code's role may do nothing there, so the shim would need signed
+//! addresses, and user code shares the shim's process: every run would hand a tenant the right to upload gigabytes to
+//! our bucket. What is gained would be the last part below 6 MB, and that the front door, a Lambda function behind
+//! the same limit, could neither have taken in nor give out: there too JSON travels as a string in JSON.
+
+use std::time::{Duration, Instant};
+
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_lambda::config::StalledStreamProtectionConfig;
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LogType;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use domain::job::Outcome;
+use domain::{Logs, Settings};
+use ports::{Invocation, RuntimeError};
+use runtime::envelope::{Context, request};
+
+use super::deploy::backoff;
+use super::outcome;
+use super::release::Release;
+use super::{LambdaRuntime, failed};
+use crate::retry::{Backoff, code, describe};
+
+/// The most bytes that Lambda takes: 6 MB. Source: Lambda's quotas, "Invocation payload".
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
+/// How much longer than the function's timeout an answer may take: starting an environment (up to 10 s for its
+/// initialisation alone), and the way there and back.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Why an invocation had no answer.
+enum Refusal {
+    /// There is no such release. Nothing was begun.
+    Missing,
+    /// It isn't ready yet. Nothing was begun.
+    NotReady(String),
+    /// As much runs as may. Nothing was begun.
+    Busy(Duration),
+    /// Nobody knows what was begun, or it makes no sense to try again.
+    Failed(String),
+}
+
+impl LambdaRuntime {
+    pub(super) async fn invoke_release(&self, invocation: &Invocation) -> Result<Outcome, RuntimeError> {
+        let release = self.release(&invocation.version, &invocation.settings);
+        let alias = release.alias();
+        let payload = payload(invocation)?;
+        if payload.as_ref().len() > MAX_PAYLOAD {
+            return Ok(too_large(payload.as_ref().len()));
+        }
+        let mut patience =
+            Backoff::new(Duration::from_millis(200), Duration::from_secs(2), invocation.patience);
+        let mut settling = backoff();
+        let mut deployed = false;
+        loop {
+            let begun = Instant::now();
+            match self.send(&release, &alias, payload.clone(), &invocation.settings).await {
+                Ok(answer) => return Ok(outcome::of(answer, &invocation.settings, begun.elapsed())),
+                Err(Refusal::Missing) if !deployed => {
+                    self.deploy_release(&release).await?;
+                    deployed = true;
+                }
+                Err(Refusal::Missing) => {
+                    if !settling.wait().await {
+                        return Err(failed("AWS Lambda does not find the function; try again", alias));
+                    }
+                }
+                Err(Refusal::NotReady(reason)) => {
+                    if !settling.wait().await {
+                        return Err(failed(
+                            "AWS Lambda did not set the function up in time; try again",
+                            reason,
+                        ));
+                    }
+                }
+                Err(Refusal::Busy(retry_after)) => {
+                    if !patience.wait().await {
+                        return Err(RuntimeError::Busy { retry_after });
+                    }
+                }
+                Err(Refusal::Failed(reason)) => {
+                    return Err(failed("AWS Lambda did not answer as it should", reason));
+                }
+            }
+        }
+    }
+
+    /// Sends it once.
+    async fn send(
+        &self,
+        release: &Release<'_>,
+        alias: &str,
+        payload: Blob,
+        settings: &Settings,
+    ) -> Result<InvokeOutput, Refusal> {
+        let time = Duration::from_secs(settings.timeout_seconds.into()) + GRACE;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(time)
+            .build();
+        let config = aws_sdk_lambda::Config::builder()
+            .timeout_config(timeouts)
+            // A function that works for minutes sends nothing for minutes.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let request = self
+            .client
+            .invoke()
+            .function_name(&release.function_name)
+            .qualifier(alias)
+            .log_type(LogType::Tail)
+            .payload(payload)
+            .customize()
+            .config_override(config);
+        request.send().await.map_err(refusal)
+    }
+}
+
+fn payload(invocation: &Invocation) -> Result<Blob, RuntimeError> {
+    let context = Context {
+        function_id: invocation.version.function_id,
+        function_name: &invocation.function_name,
+        version: invocation.version.version,
+        job_id: invocation.job_id,
+        attempt: invocation.attempt,
+        memory_mb: invocation.settings.memory_mb,
+    };
+    let payload = request(&context, &invocation.event);
+    payload.map(Blob::new).map_err(|error| failed("The event is not JSON", error))
+}
+
+fn too_large(bytes: usize) -> Outcome {
+    let error = format!(
+        "The event is too large: with what goes with it it makes {bytes} bytes, and {MAX_PAYLOAD} are the most. \
+         Send less, or an address to fetch it from."
+    );
+    Outcome { result: Err(error), logs: Logs::default(), duration: 0.0, cold_start: false }
+}
+
+fn refusal(error: SdkError<InvokeError, HttpResponse>) -> Refusal {
+    match code(&error) {
+        Some("ResourceNotFoundException") => Refusal::Missing,
+        Some(
+            "ResourceConflictException" | "ResourceNotReadyException" | "CodeArtifactUserPendingException",
+        ) => Refusal::NotReady(describe(&error)),
+        Some("TooManyRequestsException" | "ThrottlingException" | "EC2ThrottledException") => {
+            Refusal::Busy(retry_after(error.as_service_error()))
+        }
+        _ => Refusal::Failed(describe(&error)),
+    }
+}
+
+/// As Lambda says, or a second.
+fn retry_after(error: Option<&InvokeError>) -> Duration {
+    let told = match error {
+        Some(InvokeError::TooManyRequestsException(told)) => told.retry_after_seconds(),
+        _ => None,
+    };
+    Duration::from_secs(told.and_then(|seconds| seconds.parse().ok()).unwrap_or(1).clamp(1, 60))
+}

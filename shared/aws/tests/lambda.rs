@@ -1,0 +1,264 @@
+//! User code is deployed and run on an emulator of Lambda.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::lambda::Deployment;
+use aws::{LambdaRuntime, S3Blobs};
+use aws_sdk_lambda::Client;
+use bytes::Bytes;
+use domain::function::Module;
+use domain::job::Outcome;
+use domain::{
+    ExecutionType, Function, FunctionId, JobId, Language, Settings, Status, Timestamp, UserId, Version,
+    WorkspaceId,
+};
+use ports::{Blobs, Invocation, Runtime};
+use serde_json::json;
+use uuid::Uuid;
+
+struct Home {
+    runtime: LambdaRuntime,
+    blobs: Arc<dyn Blobs>,
+    client: Client,
+}
+
+async fn home(test: &str) -> Option<Home> {
+    let sdk = support::emulator(test)?;
+    let bucket = support::fresh("bucket");
+    let config = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+    aws_sdk_s3::Client::from_conf(config).create_bucket().bucket(&bucket).send().await.unwrap();
+    let blobs: Arc<dyn Blobs> = Arc::new(S3Blobs::new(&sdk, &bucket, true));
+    let deployment = Deployment {
+        code_bucket: bucket,
+        function_name_prefix: "test-".into(),
+        execution_role_arn: "arn:aws:iam::000000000000:role/user-code".into(),
+    };
+    Some(Home {
+        runtime: LambdaRuntime::new(&sdk, deployment, blobs.clone()),
+        blobs,
+        client: Client::new(&sdk),
+    })
+}
+
+impl Home {
+    /// Saves a source, as the platform does before it deploys.
+    async fn save(&self, id: FunctionId, version: u32, module: Module, source: &str) -> Version {
+        let code_key = format!("code/{id}/{version}");
+        self.blobs.put(&code_key, Bytes::from(source.to_owned())).await.unwrap();
+        Version {
+            function_id: id,
+            version,
+            language: if module == Module::Python { Language::Python } else { Language::Nodejs },
+            module,
+            code_key,
+            // Of no matter what, but of each source another.
+            code_sha256: format!("{:x}", Uuid::new_v5(&Uuid::NAMESPACE_OID, source.as_bytes()).as_u128()),
+            code_size: source.len(),
+            created_at: Timestamp::from_millis(0),
+        }
+    }
+
+    async fn invoke(&self, version: &Version, settings: &Settings, event: serde_json::Value) -> Outcome {
+        let invocation = Invocation {
+            job_id: JobId(7),
+            attempt: 2,
+            workspace_id: WorkspaceId::from_random([1; 16]),
+            function_name: "greet".into(),
+            version: Arc::new(version.clone()),
+            settings: Arc::new(settings.clone()),
+            event: event.to_string().into(),
+            patience: Duration::from_secs(5),
+        };
+        self.runtime.invoke(invocation).await.unwrap()
+    }
+}
+
+fn function(current: Version, settings: Settings) -> Function {
+    Function {
+        id: current.function_id,
+        workspace_id: WorkspaceId::from_random([1; 16]),
+        owner_id: UserId(1),
+        name: "greet".into(),
+        execution_type: ExecutionType::Sync,
+        endpoint: "/greet".into(),
+        public: false,
+        status: Status::Pending,
+        status_reason: None,
+        settings,
+        latest_version: current.version,
+        current,
+        revision: 1,
+        created_at: Timestamp::from_millis(0),
+        updated_at: Timestamp::from_millis(0),
+    }
+}
+
+fn new_id() -> FunctionId {
+    FunctionId::from_random(Uuid::new_v4().into_bytes())
+}
+
+fn output(outcome: &Outcome) -> serde_json::Value {
+    serde_json::from_str(outcome.result.as_ref().unwrap()).unwrap()
+}
+
+const PYTHON: &str = "import os\n\
+    def handler(event, context):\n    print('hello')\n    \
+    return {'event': event, 'who': os.environ.get('WHO'), 'job': context.job_id, 'attempt': context.attempt}\n";
+
+#[tokio::test]
+async fn python_is_deployed_and_runs() {
+    let Some(home) = home("Python on Lambda").await else { return };
+    let version = home.save(new_id(), 1, Module::Python, PYTHON).await;
+    let settings = Settings { environment: [("WHO".into(), "me".into())].into(), ..Settings::default() };
+    home.runtime.deploy(&function(version.clone(), settings.clone())).await.unwrap();
+    let outcome = home.invoke(&version, &settings, json!({"text": "é\"", "n": 1})).await;
+    let expected = json!({"event": {"text": "é\"", "n": 1}, "who": "me", "job": 7, "attempt": 2});
+    assert_eq!(output(&outcome), expected);
+    assert_eq!(outcome.logs.text(), "hello\n");
+    assert!(outcome.cold_start);
+}
+
+#[tokio::test]
+async fn node_is_deployed_and_runs() {
+    let Some(home) = home("Node on Lambda").await else { return };
+    let sources = [
+        (
+            Module::CommonJs,
+            "exports.handler = async (event, context) => { console.log('hello'); return [event, context.version]; };",
+        ),
+        (
+            Module::CommonJs,
+            "function handler(event, context) { console.log('hello'); return [event, context.version]; }",
+        ),
+        (
+            Module::EsModule,
+            "export const handler = async (event, context) => { console.log('hello'); return [event, context.version]; };",
+        ),
+    ];
+    for (module, source) in sources {
+        let version = home.save(new_id(), 1, module, source).await;
+        home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+        let outcome = home.invoke(&version, &Settings::default(), json!("é")).await;
+        assert_eq!(output(&outcome), json!(["é", 1]), "{source}");
+        assert_eq!(outcome.logs.text(), "hello\n", "{source}");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_throws_is_an_outcome() {
+    let Some(home) = home("errors on Lambda").await else { return };
+    let version = home
+        .save(new_id(), 1, Module::Python, "def handler(event):\n    print('so far')\n    return 1 / 0\n")
+        .await;
+    home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+    let outcome = home.invoke(&version, &Settings::default(), json!({})).await;
+    let error = outcome.result.unwrap_err();
+    assert!(error.starts_with("ZeroDivisionError") && error.contains("main.py"), "{error}");
+    assert!(!error.contains("lambda_function"), "{error}");
+    assert_eq!(outcome.logs.text(), "so far\n");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_deployed_when_it_is_called() {
+    let Some(home) = home("healing on Lambda").await else { return };
+    let id = new_id();
+    let version = home.save(id, 1, Module::Python, PYTHON).await;
+    let settings = Settings::default();
+    assert_eq!(output(&home.invoke(&version, &settings, json!(1)).await)["event"], 1);
+    home.client.delete_function().function_name(format!("test-{id}")).send().await.unwrap();
+    assert_eq!(output(&home.invoke(&version, &settings, json!(2)).await)["event"], 2);
+}
+
+#[tokio::test]
+async fn versions_and_settings_live_side_by_side() {
+    let Some(home) = home("versions on Lambda").await else { return };
+    let (id, plain) = (new_id(), Settings::default());
+    let one = home.save(id, 1, Module::Python, "def handler(event):\n    return 'one'\n").await;
+    let two = home
+        .save(id, 2, Module::EsModule, "export const handler = () => 'two ' + (process.env.WHO ?? 'nobody');")
+        .await;
+    let settings =
+        Settings { environment: [("WHO".into(), "me".into())].into(), memory_mb: 512, ..plain.clone() };
+    for version in [&one, &two] {
+        home.runtime.deploy(&function(version.clone(), plain.clone())).await.unwrap();
+    }
+    // A second deployment of what is there is nothing.
+    home.runtime.deploy(&function(two.clone(), plain.clone())).await.unwrap();
+    assert_eq!(output(&home.invoke(&one, &plain, json!({})).await), "one");
+    assert_eq!(output(&home.invoke(&two, &plain, json!({})).await), "two nobody");
+    assert_eq!(output(&home.invoke(&two, &settings, json!({})).await), "two me");
+    assert_eq!(output(&home.invoke(&two, &plain, json!({})).await), "two nobody");
+    assert_eq!(output(&home.invoke(&one, &plain, json!({})).await), "one");
+    let versions =
+        home.client.list_versions_by_function().function_name(format!("test-{id}")).send().await.unwrap();
+    assert_eq!(versions.versions().len(), 4, "three releases and what is published next");
+}
+
+#[tokio::test]
+async fn only_the_newest_releases_stay() {
+    let Some(home) = home("pruning on Lambda").await else { return };
+    let id = new_id();
+    for n in 1..=8 {
+        let source = format!("def handler(event):\n    return {n}\n");
+        let version = home.save(id, n, Module::Python, &source).await;
+        home.runtime.deploy(&function(version, Settings::default())).await.unwrap();
+    }
+    let name = format!("test-{id}");
+    let aliases = home.client.list_aliases().function_name(&name).send().await.unwrap();
+    assert_eq!(aliases.aliases().len(), 5);
+    let versions = home.client.list_versions_by_function().function_name(&name).send().await.unwrap();
+    assert_eq!(versions.versions().len(), 6, "five releases and what is published next");
+    let first = home.save(id, 1, Module::Python, "def handler(event):\n    return 1\n").await;
+    assert_eq!(output(&home.invoke(&first, &Settings::default(), json!({})).await), 1);
+}
+
+#[tokio::test]
+async fn several_deployments_at_once_all_end_well() {
+    let Some(home) = home("deployments at once on Lambda").await else { return };
+    let home = Arc::new(home);
+    let id = new_id();
+    let deployments = (1..=4).map(|n| {
+        let home = home.clone();
+        tokio::spawn(async move {
+            let source = format!("def handler(event):\n    return {n}\n");
+            let version = home.save(id, n, Module::Python, &source).await;
+            home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+            assert_eq!(output(&home.invoke(&version, &Settings::default(), json!({})).await), n);
+        })
+    });
+    for deployment in deployments.collect::<Vec<_>>() {
+        deployment.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_removed_is_gone() {
+    let Some(home) = home("removal on Lambda").await else { return };
+    let id = new_id();
+    let version = home.save(id, 1, Module::Python, PYTHON).await;
+    home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+    home.runtime.remove(id).await.unwrap();
+    let there = home.client.get_function().function_name(format!("test-{id}")).send().await;
+    assert!(there.unwrap_err().into_service_error().is_resource_not_found_exception());
+    assert!(home.blobs.get(&version.code_key).await.unwrap().is_some(), "the source is the platform's");
+    home.runtime.remove(id).await.unwrap();
+}
+
+#[tokio::test]
+async fn too_much_time_is_an_outcome() {
+    let Some(home) = home("timeouts on Lambda").await else { return };
+    let version = home.save(new_id(), 1, Module::Python, "def handler(event):\n    while True: pass\n").await;
+    let settings = Settings { timeout_seconds: 1, ..Settings::default() };
+    let error = home.invoke(&version, &settings, json!({})).await.result.unwrap_err();
+    assert!(error.contains("1 second"), "{error}");
+}
+
+#[tokio::test]
+async fn it_says_that_it_is_well() {
+    let Some(home) = home("health of Lambda").await else { return };
+    assert_eq!(home.runtime.health().await.unwrap(), "lambda");
+}
