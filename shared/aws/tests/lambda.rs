@@ -262,3 +262,22 @@ async fn it_says_that_it_is_well() {
     let Some(home) = home("health of Lambda").await else { return };
     assert_eq!(home.runtime.health().await.unwrap(), "lambda");
 }
+
+#[tokio::test]
+async fn a_process_that_dies_fails_its_run_and_no_other() {
+    let Some(home) = home("deaths on Lambda").await else { return };
+    let source = "import os\ndef handler(event):\n    if event == 'die': os._exit(7)\n    return event\n";
+    let version = home.save(new_id(), 1, Module::Python, source).await;
+    let settings = Settings::default();
+    let error = home.invoke(&version, &settings, json!("die")).await.result.unwrap_err();
+    assert!(!error.is_empty());
+    assert_eq!(output(&home.invoke(&version, &settings, json!("live")).await), "live");
+}
+
+#[tokio::test]
+async fn large_events_and_results_pass() {
+    let Some(home) = home("large payloads on Lambda").await else { return };
+    let version = home.save(new_id(), 1, Module::Python, "def handler(event):\n    return event\n").await;
+    let event = json!("x".repeat(5 * 1024 * 1024));
+    assert_eq!(output(&home.invoke(&version, &Settings::default(), event.clone()).await), event);
+}

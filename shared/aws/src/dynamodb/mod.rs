@@ -1,4 +1,5 @@
-//! The table on DynamoDB.
+//! The table on DynamoDB: keys `PK` and `SK`, indexes `GSI1` (`GSI1PK`, `GSI1SK`) and `GSI2` that hold whole items
+//! (projection `ALL`), time to live by `ttl`, all strings but that.
 //!
 //! Needs of IAM, on the table and its indexes: `GetItem`, `BatchGetItem`, `Query`; to write also `PutItem`,
 //! `UpdateItem`, `DeleteItem`, `ConditionCheckItem` (a transaction needs the actions of its parts).
