@@ -20,8 +20,10 @@ pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> 
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", -4096)?;
     connection.pragma_update(None, "mmap_size", 0)?;
+    // The checkpointer comes long before; this is for when it can't keep up. 32 MB.
+    connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
     // After a burst, the log goes back to what it needs from day to day.
-    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

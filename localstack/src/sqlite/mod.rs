@@ -11,12 +11,18 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+mod checkpointer;
 mod clock;
 mod connection;
 mod fault;
 mod lanes;
+#[cfg(test)]
+mod lanes_model;
 mod lock;
+mod messages;
 mod overlay;
+#[cfg(test)]
+mod plans;
 mod query;
 mod queue;
 mod readers;
@@ -140,13 +146,15 @@ impl Database {
         let io = |source| OpenError::Io { path: path.clone(), source };
         let (syncer, sync_thread) = syncer::start(&path).map_err(io)?;
         let (requests, inbox) = mpsc::channel();
-        let writer = writer::Writer::new(opened, (requests.clone(), inbox), lanes, clock, syncer);
+        let (checkpointer, checkpoint_thread) = checkpointer::start(&path).map_err(io)?;
+        let helpers = writer::Helpers { syncer, checkpointer };
+        let writer = writer::Writer::new(opened, (requests.clone(), inbox), lanes, clock, helpers);
         let write_thread = writer.start().map_err(io)?;
         let shared = Arc::new(Shared { requests, readers });
         Ok(Self {
             table: Arc::new(SqliteTable::new(shared.clone())),
             shared,
-            threads: Mutex::new(vec![write_thread, sync_thread]),
+            threads: Mutex::new(vec![write_thread, sync_thread, checkpoint_thread]),
             lock: Mutex::new(Some(lock)),
         })
     }

@@ -45,16 +45,18 @@ impl Overlay {
         self.rows.get(key)?.item.as_ref()
     }
 
-    /// Writes the changed rows.
-    pub(super) fn flush(&mut self, connection: &Connection) -> Result<()> {
+    /// Writes the changed rows; how many those were.
+    pub(super) fn flush(&mut self, connection: &Connection) -> Result<usize> {
+        let mut count = 0;
         for (key, row) in self.rows.drain() {
+            count += usize::from(row.changed);
             match row {
                 Row { changed: false, .. } => {}
                 Row { item: Some(item), .. } => rows::put(connection, &item)?,
                 Row { item: None, .. } => rows::delete(connection, &key)?,
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     fn load(&mut self, connection: &Connection, key: &Key) -> Result<()> {

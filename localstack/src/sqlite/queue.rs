@@ -8,7 +8,11 @@ use ports::{Delivery, Message, PortError, Queue};
 use tokio::sync::oneshot;
 
 use super::request::{Receipt, Reply, Request, Settlement, Waiter};
-use super::{Shared, lanes};
+use super::{Shared, messages};
+
+/// The latest first.
+pub(super) const DEAD_LETTERS: &str = "SELECT workspace, job, receives FROM dead_letters
+    ORDER BY died_at DESC, id DESC LIMIT ?1";
 
 /// How the queue behaves.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +49,12 @@ impl SqliteQueue {
 
     /// Up to `limit` dead letters, the latest first. They are kept for 14 days.
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
-        const SQL: &str =
-            "SELECT workspace, job, receives FROM dead_letters ORDER BY died_at DESC, id DESC LIMIT ?1";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self.shared.readers.read(|connection| {
-            let mut statement = connection.prepare_cached(SQL)?;
+            let mut statement = connection.prepare_cached(DEAD_LETTERS)?;
             let letters = statement.query_map([limit], |row| {
                 let job_id = JobId(row.get::<_, i64>(1)?.cast_unsigned());
-                let message = Message { job_id, workspace_id: lanes::workspace(row, 0)? };
+                let message = Message { job_id, workspace_id: messages::workspace(row, 0)? };
                 Ok(DeadLetter { message, receives: row.get(2)? })
             })?;
             Ok(letters.collect::<Result<_, _>>()?)

@@ -9,6 +9,18 @@ pub(super) const COLUMNS: &str = "pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, b
 
 const BODY: usize = 7;
 
+const GET: &str =
+    "SELECT pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body FROM items WHERE pk = ?1 AND sk = ?2";
+const PUT: &str = "INSERT INTO items (pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT (pk, sk) DO UPDATE SET gsi1pk = ?3, gsi1sk = ?4, gsi2pk = ?5, gsi2sk = ?6, ttl = ?7, body = ?8";
+const DELETE: &str = "DELETE FROM items WHERE pk = ?1 AND sk = ?2";
+const EXPIRE: &str = "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE ttl <= ?1 LIMIT ?2)";
+
+/// All of these, for the test of their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 4] = [GET, PUT, DELETE, EXPIRE];
+
 /// The item in a row of [`COLUMNS`].
 pub(super) fn item(row: &Row<'_>) -> Result<Item> {
     Ok(Item {
@@ -27,21 +39,15 @@ pub(super) fn body_len(row: &Row<'_>) -> Result<usize> {
 
 /// The item at the key.
 pub(super) fn get(connection: &Connection, key: &Key) -> Result<Option<Item>> {
-    // One text, so that the statement is found in the cache without building it anew.
-    const SQL: &str =
-        "SELECT pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body FROM items WHERE pk = ?1 AND sk = ?2";
-    connection.prepare_cached(SQL)?.query_row([&key.pk, &key.sk], item).optional()
+    connection.prepare_cached(GET)?.query_row([&key.pk, &key.sk], item).optional()
 }
 
 /// Stores the item in place of any at its key.
 pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
-    const SQL: &str = "INSERT INTO items (pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-        ON CONFLICT (pk, sk) DO UPDATE SET gsi1pk = ?3, gsi1sk = ?4, gsi2pk = ?5, gsi2sk = ?6, ttl = ?7, body = ?8";
     let body = serde_json::to_string(&item.attributes)
         .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
     let [gsi1, gsi2] = [&item.gsi1, &item.gsi2].map(Option::as_ref);
-    connection.prepare_cached(SQL)?.execute(params![
+    connection.prepare_cached(PUT)?.execute(params![
         item.key.pk,
         item.key.sk,
         gsi1.map(|key| &key.pk),
@@ -56,14 +62,13 @@ pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
 
 /// Removes the item at the key, if there is one.
 pub(super) fn delete(connection: &Connection, key: &Key) -> Result<()> {
-    connection.prepare_cached("DELETE FROM items WHERE pk = ?1 AND sk = ?2")?.execute([&key.pk, &key.sk])?;
+    connection.prepare_cached(DELETE)?.execute([&key.pk, &key.sk])?;
     Ok(())
 }
 
 /// Removes up to `limit` items whose expiry is at or before `now`, in seconds; how many those were.
 pub(super) fn expire(connection: &Connection, now: i64, limit: usize) -> Result<usize> {
-    const SQL: &str = "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE ttl <= ?1 LIMIT ?2)";
-    connection.prepare_cached(SQL)?.execute(params![now, i64::try_from(limit).unwrap_or(i64::MAX)])
+    connection.prepare_cached(EXPIRE)?.execute(params![now, i64::try_from(limit).unwrap_or(i64::MAX)])
 }
 
 fn place(row: &Row<'_>, column: usize) -> Result<Option<Key>> {

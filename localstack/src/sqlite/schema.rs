@@ -32,7 +32,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let version = owned_version(&connection, path)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(damaged)?;
     connection::configure_writer(&connection).map_err(damaged)?;
-    migrate(&mut connection, version).map_err(damaged)?;
+    migrate(&mut connection, MIGRATIONS, version).map_err(damaged)?;
     Ok(connection)
 }
 
@@ -72,13 +72,50 @@ fn owned_version(connection: &Connection, path: &Path) -> Result<i64, OpenError>
 }
 
 /// All the way or not at all. Writes even where there is nothing to do, so that the log is there for the syncer.
-fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+fn migrate(connection: &mut Connection, migrations: &[&str], version: i64) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done = usize::try_from(version).unwrap_or(0);
-    for migration in MIGRATIONS.iter().skip(done) {
+    let mut reached = version;
+    for migration in migrations.iter().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(migration)?;
+        reached += 1;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.pragma_update(None, "user_version", reached)?;
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(connection: &Connection) -> Vec<i64> {
+        let mut statement = connection.prepare("SELECT n FROM t ORDER BY n").expect("t is there");
+        statement.query_map([], |row| row.get(0)).expect("query").collect::<Result<_, _>>().expect("rows")
+    }
+
+    fn version(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("user_version")
+    }
+
+    #[test]
+    fn migrations_run_in_order_and_once() {
+        let mut connection = Connection::open_in_memory().expect("open");
+        let migrations =
+            ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)", "UPDATE t SET n = n * 10 + 2"];
+        migrate(&mut connection, &migrations[..2], 0).expect("from nothing");
+        assert_eq!((numbers(&connection), version(&connection)), (vec![1], 2));
+        migrate(&mut connection, &migrations, 2).expect("the new one");
+        migrate(&mut connection, &migrations, 3).expect("none");
+        assert_eq!((numbers(&connection), version(&connection)), (vec![12], 3));
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let mut connection = Connection::open_in_memory().expect("open");
+        let migrations =
+            ["CREATE TABLE t (n INTEGER)", "INSERT INTO t VALUES (1)", "INSERT INTO u VALUES (1)"];
+        migrate(&mut connection, &migrations[..1], 0).expect("from nothing");
+        assert!(migrate(&mut connection, &migrations, 1).is_err());
+        assert_eq!((numbers(&connection), version(&connection)), (vec![], 1));
+    }
 }

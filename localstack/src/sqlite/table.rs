@@ -13,7 +13,7 @@ use super::request::{Reply, Request};
 use super::{Shared, rows};
 
 /// Reads of up to this many rows are done on the caller's thread: they take less time than handing them to another.
-const SHORT_READ: usize = 16;
+const SHORT_READ: usize = 128;
 
 /// The table.
 pub struct SqliteTable {

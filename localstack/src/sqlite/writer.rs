@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use rusqlite::Connection;
 
 use super::clock::{Clock, later};
 use super::fault::Fault;
-use super::lanes::{self, Lanes};
+use super::lanes::Lanes;
+use super::messages;
 use super::overlay::Overlay;
 use super::queue::Claimed;
 use super::request::{Answer, Request, Waiter, answer};
@@ -20,6 +21,8 @@ use super::schema::SCHEMA_VERSION;
 
 /// The most requests in one commit, so that the first of them doesn't wait for too many others.
 const MAX_BATCH: usize = 512;
+/// How many requests and rows make it worth folding the log in: about 4 MB of it.
+const CHECKPOINT_EVERY: usize = 500;
 /// How soon to look again whether the database works, where messages are waited for.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long dead letters are kept, in milliseconds: SQS's longest.
@@ -30,13 +33,22 @@ pub(super) struct Writer {
     inbox: Receiver<Request>,
     /// For deliveries to come back by.
     outbox: Sender<Request>,
-    /// `None` where a commit failed, until it is read anew.
-    lanes: Option<Lanes>,
+    lanes: Lanes,
+    /// Whether a commit failed, so that the lanes must be read anew.
+    stale: bool,
     waiters: VecDeque<Waiter>,
     clock: Clock,
-    syncer: Sender<Vec<Answer>>,
+    helpers: Helpers,
+    /// What has been written since the checkpointer was last asked.
+    unfolded: usize,
     /// Whether the last commit failed.
     ailing: bool,
+}
+
+/// The threads that wait for the disk. They end when these are dropped.
+pub(super) struct Helpers {
+    pub(super) syncer: Sender<Vec<Answer>>,
+    pub(super) checkpointer: SyncSender<()>,
 }
 
 /// The answers of a batch, by what they wait for.
@@ -52,16 +64,18 @@ impl Writer {
         (outbox, inbox): (Sender<Request>, Receiver<Request>),
         lanes: Lanes,
         clock: Clock,
-        syncer: Sender<Vec<Answer>>,
+        helpers: Helpers,
     ) -> Self {
         Self {
             connection,
             inbox,
             outbox,
-            lanes: Some(lanes),
+            lanes,
+            stale: false,
             waiters: VecDeque::new(),
             clock,
-            syncer,
+            helpers,
+            unfolded: 0,
             ailing: false,
         }
     }
@@ -110,11 +124,10 @@ impl Writer {
     fn next_due(&self) -> Option<Instant> {
         let patience = self.waiters.iter().map(|waiter| waiter.until).min()?;
         let now = self.clock.now();
-        let due = match &self.lanes {
-            Some(lanes) => {
-                lanes.next_due().map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)))
-            }
-            None => Some(RETRY),
+        let due = if self.stale {
+            Some(RETRY)
+        } else {
+            self.lanes.next_due().map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)))
         };
         Some(due.map_or(patience, |due| patience.min(Instant::now() + due)))
     }
@@ -131,7 +144,7 @@ impl Writer {
             {
                 tracing::error!(%error, "and could not be rolled back");
             }
-            self.lanes = None;
+            self.stale = true;
             answers.after_commit.append(&mut answers.after_sync);
         }
         for answer in answers.after_commit {
@@ -139,18 +152,24 @@ impl Writer {
         }
         if !answers.after_sync.is_empty() {
             // Ends after this thread: it is this thread's dropping of the sender that ends it.
-            let _ = self.syncer.send(answers.after_sync);
+            let _ = self.helpers.syncer.send(answers.after_sync);
+        }
+        if self.unfolded >= CHECKPOINT_EVERY {
+            self.unfolded = 0;
+            // Where it is full, it has been asked already.
+            let _ = self.helpers.checkpointer.try_send(());
         }
         self.dismiss();
     }
 
     fn commit(&mut self, batch: Vec<Request>, answers: &mut Answers) -> Result<(), Fault> {
+        let asked = batch.len();
         let mut requests = batch.into_iter();
         let done = self.begin().and_then(|()| {
             let mut overlay = Overlay::default();
             requests.by_ref().try_for_each(|request| self.apply(request, &mut overlay, answers))?;
             self.deliver(answers)?;
-            overlay.flush(&self.connection)?;
+            self.unfolded += asked + overlay.flush(&self.connection)?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(())
         });
@@ -162,8 +181,9 @@ impl Writer {
 
     fn begin(&mut self) -> Result<(), Fault> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        if self.lanes.is_none() {
-            self.lanes = Some(Lanes::load(&self.connection, self.clock.now())?);
+        if self.stale {
+            self.lanes.reload(&self.connection, self.clock.now())?;
+            self.stale = false;
         }
         Ok(())
     }
@@ -193,8 +213,8 @@ impl Writer {
                 fault
             }
             Request::Expire { now, limit, reply } => {
-                let expired = overlay.flush(&self.connection).and_then(|()| {
-                    lanes::forget_dead(&self.connection, self.clock.now() - DEAD_LETTERS_KEPT, limit)?;
+                let expired = overlay.flush(&self.connection).and_then(|_| {
+                    messages::forget_dead(&self.connection, self.clock.now() - DEAD_LETTERS_KEPT, limit)?;
                     rows::expire(&self.connection, now, limit)
                 });
                 answers.after_commit.push(answer(reply, Ok(*expired.as_ref().unwrap_or(&0))));
@@ -203,16 +223,12 @@ impl Writer {
             Request::Send { message, delay, reply } => {
                 let now = self.clock.now();
                 let at = later(now, delay);
-                let sent = self.with_lanes(|lanes, connection| lanes.send(connection, &message, at, now));
                 answers.after_sync.push(answer(reply, Ok(())));
-                sent
+                Ok(self.lanes.send(&self.connection, &message, at, now)?)
             }
             Request::Settle { receipt, how, reply } => {
-                let now = self.clock.now();
-                let settled =
-                    self.with_lanes(|lanes, connection| lanes.settle(connection, receipt, how, now));
                 answers.after_commit.extend(reply.map(|reply| answer(reply, Ok(()))));
-                settled
+                Ok(self.lanes.settle(&self.connection, receipt, how, self.clock.now())?)
             }
             Request::Receive(waiter) => {
                 self.waiters.push_back(waiter);
@@ -245,14 +261,6 @@ impl Writer {
         }
     }
 
-    fn with_lanes<T>(
-        &mut self,
-        act: impl FnOnce(&mut Lanes, &Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Fault> {
-        let lanes = self.lanes.as_mut().ok_or_else(|| Fault::passing("the queue is not loaded"))?;
-        Ok(act(lanes, &self.connection)?)
-    }
-
     /// Gives what is visible to those who wait, the first first.
     fn deliver(&mut self, answers: &mut Answers) -> Result<(), Fault> {
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
@@ -260,19 +268,17 @@ impl Writer {
             return Ok(());
         }
         let now = self.clock.now();
-        self.with_lanes(|lanes, connection| lanes.advance(connection, now))?;
+        self.lanes.advance(&self.connection, now)?;
         while let Some(waiter) = self.waiters.pop_front() {
             let until = later(now, waiter.visibility);
             let mut deliveries = Vec::new();
             while deliveries.len() < waiter.max {
-                let claimed =
-                    self.with_lanes(|lanes, connection| lanes.claim(connection, now, until, waiter.cap));
-                match claimed {
+                match self.lanes.claim(&self.connection, now, until, waiter.cap) {
                     Ok(Some(delivery)) => deliveries.push(delivery),
                     Ok(None) => break,
-                    Err(fault) => {
+                    Err(error) => {
                         self.waiters.push_front(waiter);
-                        return Err(fault);
+                        return Err(error.into());
                     }
                 }
             }
