@@ -5,6 +5,7 @@
 //! puts APIs into a [`Site`].
 
 mod api;
+mod cursor;
 mod error;
 pub mod extract;
 mod idempotency;
@@ -19,6 +20,7 @@ pub mod validate;
 mod web;
 
 pub use api::Api;
+pub use cursor::Cursors;
 pub use error::{Error, Result};
 pub use extract::{BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawJson, Source};
 pub use layers::observe::{AsWritten, RequestId};

@@ -48,7 +48,7 @@ pub fn api() -> Api<App> {
         .idempotent(routes!(create))
         .route(routes!(list))
         .route(routes!(read, replace))
-        .route(routes!(echo))
+        .idempotent(routes!(echo))
         .route(routes!(label))
         .route(routes!(whoami))
         .route(routes!(fail))

@@ -4,9 +4,10 @@
 //! both are followed, so that whichever way the parser reads the source, that way was bounded. A way that can only end
 //! in a syntax error is given up: the parser stops there too.
 
-use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
+use super::text::{find, has_newline, is_line_separator, is_space, string_end};
+use super::way::{Ended, Kind, Last, Token, Way};
 use super::words;
 use crate::check::{CodeFault, MAX_NESTING, MAX_WEIGHT, TOO_DEEP, Weight, at};
 
@@ -42,54 +43,13 @@ pub(super) fn check(source: &str) -> Result<(), CodeFault> {
 const AMBIGUOUS: &str =
     "Too many of the slashes before this may be either a division or a regular expression";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
-    Top,
-    /// `unsure`: it follows a keyword, so that what follows it may be an operand (`if (a) /b/`) or not.
-    Paren {
-        unsure: bool,
-    },
-    Bracket,
-    Brace,
-    /// In the text of a template.
-    Template,
-    /// In `${…}`.
-    Substitution,
-}
-
-/// What the last token was, as far as a slash cares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Last {
-    /// An operand must follow.
-    Operator,
-    /// A name must follow.
-    Dot,
-    /// An operand ended: an operator follows, or the next statement on another line.
-    Operand,
-    /// Either may follow.
-    Unsure,
-    /// As `Unsure`, and brackets that follow are the head of a statement, perhaps.
-    Head,
-}
-
-/// What has just ended, if the next token doesn't go on with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Ended {
-    Semicolon,
-    Brace,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token<'a> {
-    Word(&'a str),
-    Literal,
-    Punctuation,
-}
+/// All of a way that matters for where it goes on.
+type State = (usize, Vec<Kind>, Last, Option<Ended>, bool);
 
 /// The states in which slashes were met: a way that comes by in the same one, and no heavier, need not be followed.
 #[derive(Default)]
 struct Seen {
-    states: HashMap<(usize, Vec<Kind>, Last), Vec<Weight>>,
+    states: HashMap<State, Vec<Weight>>,
     /// How many brackets were open in all of them.
     open: usize,
 }
@@ -103,31 +63,7 @@ enum Step {
     Fork(Option<Way>),
 }
 
-/// One way to read the source.
-#[derive(Clone)]
-struct Way {
-    at: usize,
-    kinds: Vec<Kind>,
-    weights: Vec<Weight>,
-    total: u32,
-    last: Last,
-    ended: Option<Ended>,
-    newline: bool,
-}
-
 impl Way {
-    fn new() -> Self {
-        Self {
-            at: 0,
-            kinds: vec![Kind::Top],
-            weights: vec![Weight::default()],
-            total: 0,
-            last: Last::Operator,
-            ended: None,
-            newline: true,
-        }
-    }
-
     /// Follows the way to its end, or to where it forks.
     fn follow(&mut self, source: &str, seen: &mut Seen) -> Step {
         let bytes = source.as_bytes();
@@ -183,10 +119,6 @@ impl Way {
                 _ => self.plain(source, byte),
             }
         }
-    }
-
-    fn kind(&self) -> Kind {
-        self.kinds.last().copied().unwrap_or(Kind::Top)
     }
 
     /// What needs no look ahead: words, numbers, brackets, operators.
@@ -268,72 +200,6 @@ impl Way {
         self.at += length;
     }
 
-    /// Counts a token, after taking back the weight of what ended before it.
-    fn token(&mut self, token: Token<'_>) {
-        let Some(weight) = self.weights.last_mut() else { return };
-        let begins = match token {
-            Token::Word(word) => !words::goes_on(word),
-            Token::Literal => true,
-            Token::Punctuation => false,
-        };
-        let has_ended = match self.ended.take() {
-            // `if (a) b; else c` and `do a; while (b)` go on.
-            Some(Ended::Semicolon) => !matches!(token, Token::Word("else" | "while")),
-            Some(Ended::Brace) => begins,
-            // A semicolon is inserted between operands on two lines.
-            None => self.newline && self.last == Last::Operand && begins,
-        };
-        if has_ended {
-            self.total -= weight.total();
-            *weight = Weight::default();
-        }
-        self.newline = false;
-        self.total += 1;
-        match token {
-            Token::Word("if" | "else" | "for" | "while" | "do" | "with") => weight.statement += 1,
-            _ => weight.element += 1,
-        }
-    }
-
-    fn open(&mut self, kind: Kind) {
-        self.token(Token::Punctuation);
-        self.kinds.push(kind);
-        self.weights.push(Weight::default());
-        self.last = Last::Operator;
-        self.ended = None;
-    }
-
-    fn pop(&mut self) {
-        self.kinds.pop();
-        self.total -= self.weights.pop().map_or(0, Weight::total);
-    }
-
-    /// A closing bracket. One that doesn't fit is an error; it closes nothing, to be on the safe side.
-    fn close(&mut self, byte: u8) {
-        self.ended = None;
-        self.newline = false;
-        match (byte, self.kind()) {
-            (b')', Kind::Paren { unsure }) => {
-                self.pop();
-                self.last = if unsure { Last::Unsure } else { Last::Operand };
-            }
-            (b']', Kind::Bracket) => {
-                self.pop();
-                self.last = Last::Operand;
-            }
-            (b'}', Kind::Brace) => {
-                self.pop();
-                self.last = Last::Unsure;
-                self.ended = Some(Ended::Brace);
-            }
-            (b'}', Kind::Substitution) => self.pop(),
-            _ => {
-                self.token(Token::Punctuation);
-                self.last = Last::Unsure;
-            }
-        }
-    }
-
     /// The text of a template, up to its end or the next substitution. False at the end of the source.
     fn template(&mut self, bytes: &[u8]) -> bool {
         while let Some(&byte) = bytes.get(self.at) {
@@ -369,7 +235,7 @@ impl Way {
             Last::Operator | Last::Dot => return if self.regex(bytes) { None } else { Some(Step::Over) },
             Last::Operand if !self.newline => {}
             Last::Operand | Last::Unsure | Last::Head => {
-                let state = (self.at, self.kinds.clone(), self.last);
+                let state = (self.at, self.kinds.clone(), self.last, self.ended, self.newline);
                 match seen.states.get_mut(&state) {
                     Some(known) => {
                         let no_heavier = |(mine, known): (&Weight, &Weight)| {
@@ -443,59 +309,4 @@ impl Way {
             self.at += 1;
         }
     }
-}
-
-/// Ways are ordered by how far behind they are.
-impl Ord for Way {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.at.cmp(&self.at)
-    }
-}
-
-impl PartialOrd for Way {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Way {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Way {}
-
-/// Bytes of a string with its quotes; `None` where it has no end.
-fn string_end(rest: &[u8], quote: u8) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        match *rest.get(at)? {
-            byte if byte == quote => return Some(at + 1),
-            b'\n' | b'\r' => return None,
-            b'\\' if rest[at + 1..].starts_with(b"\r\n") => at += 3,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8; 2]) -> Option<usize> {
-    bytes.get(2..)?.windows(2).position(|pair| pair == what).map(|at| at + 2)
-}
-
-fn has_newline(bytes: &[u8]) -> bool {
-    bytes
-        .iter()
-        .enumerate()
-        .any(|(at, byte)| matches!(byte, b'\n' | b'\r') || (*byte == 0xe2 && is_line_separator(&bytes[at..])))
-}
-
-/// U+2028 and U+2029 end a line.
-fn is_line_separator(bytes: &[u8]) -> bool {
-    bytes.starts_with("\u{2028}".as_bytes()) || bytes.starts_with("\u{2029}".as_bytes())
-}
-
-fn is_space(c: char) -> bool {
-    c.is_whitespace() || c == '\u{feff}'
 }

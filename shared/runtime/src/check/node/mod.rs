@@ -2,6 +2,8 @@
 
 mod depth;
 mod handler;
+mod text;
+mod way;
 mod words;
 
 use domain::function::Module;
