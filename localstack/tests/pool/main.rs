@@ -3,7 +3,6 @@
 // A helper of tests may fail as a test does.
 #![allow(clippy::unwrap_used)]
 
-mod bench;
 mod concurrency;
 mod errors;
 mod escape;

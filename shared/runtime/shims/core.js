@@ -149,6 +149,9 @@ function describe(error, folder, prefix = '') {
     if (error instanceof RunError) return error.message;
     if (util.types.isNativeError(error) || error instanceof Error) {
       text = ownFrames(inspect(error, { depth: 4, colors: false, compact: 3, breakLength: 110 }), folder);
+      if (error instanceof RangeError && /allocation failed/i.test(error.message)) {
+        text += '\nOut of memory. Use less, or raise memory_mb.';
+      }
     } else {
       text = `Thrown: ${inspect(error, { depth: 4 })}\nWhat was thrown is ${article(error)} and not an Error, so there is no stack. ` +
         'Throw new Error(…) to get one.';

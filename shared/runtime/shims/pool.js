@@ -15,6 +15,8 @@ let held = 0;
 
 const told = {};
 let source = '', isModule = false, file = '', folder = '', handler = null;
+// Processes that the user's code started and that are still there.
+let children = 0;
 // The run under way: its nonce and when it began. Null between runs.
 let run = null;
 
@@ -137,7 +139,7 @@ function fail(mine, error, flags, prefix) {
 function answer(mine, kind, flags, took, text) {
   if (run !== mine) return;
   run = null;
-  if (process.getActiveResourcesInfo().includes('ProcessWrap')) flags |= RETIRE;
+  if (children > 0) flags |= RETIRE;
   send(kind, mine.nonce, flags, took, text);
   next();
 }
@@ -151,6 +153,23 @@ function specialise(body) {
   file = folder + (isModule ? 'main.mjs' : 'main.js');
   for (const name of ['function_id', 'function_name', 'version', 'memory_mb']) told[name] = head[name];
   Object.assign(process.env, head.environment);
+  if (source.includes('child_process')) countChildren();
+}
+
+/** Counts the processes that the code starts, if it is of that kind. */
+function countChildren() {
+  const { ChildProcess } = require('node:child_process');
+  const { spawn } = ChildProcess.prototype;
+  ChildProcess.prototype.spawn = function (...options) {
+    const failed = spawn.apply(this, options);
+    if (this.pid !== undefined) {
+      children += 1;
+      this.once('exit', () => {
+        children -= 1;
+      });
+    }
+    return failed;
+  };
 }
 
 process.on('unhandledRejection', (reason) => {
