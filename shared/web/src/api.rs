@@ -95,17 +95,17 @@ where
             Around { web: Web::from_ref(&state), style: self.style, operations: Arc::new(self.operations) };
         let router = self
             .router
-            .method_not_allowed_fallback(|| async {
-                Error(domain::Error::new(
-                    Kind::MethodNotAllowed(Vec::new()),
-                    "METHOD_NOT_ALLOWED",
-                    "Method Not Allowed",
-                ))
-            })
+            .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn_with_state(layer, around))
             .with_state(state);
         (router, self.doc, self.style)
     }
+}
+
+/// For a path that is there, by another method. The router adds which ones there are.
+pub(crate) async fn method_not_allowed() -> Error {
+    let kind = Kind::MethodNotAllowed(Vec::new());
+    Error(domain::Error::new(kind, "METHOD_NOT_ALLOWED", "Method Not Allowed"))
 }
 
 /// A path as the router knows it: without the trailing slash.

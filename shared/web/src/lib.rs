@@ -6,10 +6,12 @@
 
 mod api;
 mod cursor;
+pub mod docs;
 mod error;
 pub mod extract;
 mod idempotency;
 mod json;
+pub mod lambda;
 mod layers;
 pub mod openapi;
 mod secrets;

@@ -11,11 +11,11 @@ use std::time::Duration;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use utoipa::openapi::{OpenApi, Server};
 
-use crate::api::trimmed;
+use crate::api::{method_not_allowed, trimmed};
 use crate::idempotency::REPLAYED;
 use crate::layers::around::{Around, Operations, around};
 use crate::layers::observe::{AsWritten, REQUEST_ID, observe};
-use crate::{Api, Config, Error, Style, Web};
+use crate::{Api, Config, Error, Style, Web, docs};
 
 /// Collects APIs, and makes the router that serves them.
 pub struct Site {
@@ -23,12 +23,13 @@ pub struct Site {
     style: Style,
     router: Router,
     doc: Option<OpenApi>,
+    docs: bool,
 }
 
 impl Site {
     /// A site without APIs. What belongs to no API (an unknown path) is answered in `style`.
     pub fn new(web: Web, style: Style) -> Self {
-        Self { web, style, router: Router::new(), doc: None }
+        Self { web, style, router: Router::new(), doc: None, docs: false }
     }
 
     /// Adds an API. The first one gives the site's OpenAPI document its title.
@@ -46,6 +47,12 @@ impl Site {
         self
     }
 
+    /// Serves `/openapi.json`, `/docs` and `/redoc` too.
+    pub fn docs(mut self) -> Self {
+        self.docs = true;
+        self
+    }
+
     /// The OpenAPI document of all APIs.
     pub fn openapi(&self) -> OpenApi {
         let mut doc = self.doc.clone().unwrap_or_default();
@@ -56,11 +63,14 @@ impl Site {
     /// The router, ready to be served with `into_make_service_with_connect_info::<SocketAddr>()` or
     /// [`crate::lambda::run`].
     pub fn into_router(self) -> Router {
+        let docs = if self.docs { docs::router(&self.openapi()) } else { Router::new() };
+        let operations = Arc::new(Operations::new());
         let layer =
-            Around { web: self.web.clone(), style: self.style, operations: Arc::new(Operations::new()) };
+            from_fn_with_state(Around { web: self.web.clone(), style: self.style, operations }, around);
+        let docs = docs.method_not_allowed_fallback(method_not_allowed).layer(layer.clone());
         let unknown = || async { Error(domain::Error::new(Kind::NotFound, "NOT_FOUND", "Not Found")) };
-        let unknown = Router::new().fallback(unknown).layer(from_fn_with_state(layer, around));
-        let routes = self.router.fallback_service(unknown);
+        let unknown = Router::new().fallback(unknown).layer(layer);
+        let routes = self.router.merge(docs).fallback_service(unknown);
         // A layer of a router runs after routing; the trailing slash has to go before.
         Router::new()
             .fallback_service(routes)

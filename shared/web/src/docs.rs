@@ -1,0 +1,77 @@
+//! `/openapi.json`, `/docs` (Swagger UI) and `/redoc`. The pages load nothing from another host, and their policy says so.
+
+use axum::Router;
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_FRAME_OPTIONS,
+};
+use utoipa::openapi::OpenApi;
+
+/// Every path that [`router`] serves.
+pub const PATHS: [&str; 7] = [
+    "/openapi.json",
+    "/docs",
+    "/docs/start.js",
+    "/docs/swagger-ui-5.35.0.js",
+    "/docs/swagger-ui-5.35.0.css",
+    "/docs/redoc-2.5.4.js",
+    "/redoc",
+];
+
+/// Styles are written by the scripts as they go; scripts come from here only, and so does what they fetch.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                      font-src 'self' data:; connect-src 'self'; worker-src blob:; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+const SWAGGER_UI: &str = include_str!("../assets/docs.html");
+const START: &str = include_str!("../assets/start.js");
+const REDOC: &str = include_str!("../assets/redoc.html");
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+
+/// Serves the document and the pages about it.
+///
+/// # Panics
+/// Where the document can't be written as JSON, which no document made of code can't.
+pub(crate) fn router(doc: &OpenApi) -> Router {
+    let json = Bytes::from(doc.to_json().expect("a document made of code is plain JSON"));
+    let page = |html: &'static str| {
+        get(move || async move {
+            let headers = [
+                (CONTENT_SECURITY_POLICY, POLICY),
+                (REFERRER_POLICY, "no-referrer"),
+                (X_FRAME_OPTIONS, "DENY"),
+                (CACHE_CONTROL, "no-cache"),
+            ];
+            (headers, Html(html))
+        })
+    };
+    let [openapi, docs, start, swagger_js, swagger_css, redoc_js, redoc] = PATHS;
+    Router::new()
+        .route(
+            openapi,
+            get(move || async move {
+                ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")], json).into_response()
+            }),
+        )
+        .route(docs, page(SWAGGER_UI))
+        .route(redoc, page(REDOC))
+        .route(start, get(|| async { ([(CONTENT_TYPE, JAVASCRIPT), (CACHE_CONTROL, "no-cache")], START) }))
+        .route(swagger_js, asset(JAVASCRIPT, include_bytes!("../assets/swagger-ui-5.35.0.js.gz")))
+        .route(swagger_css, asset(CSS, include_bytes!("../assets/swagger-ui-5.35.0.css.gz")))
+        .route(redoc_js, asset(JAVASCRIPT, include_bytes!("../assets/redoc-2.5.4.js.gz")))
+}
+
+/// A file whose name has its version, so that it never changes. Every browser takes gzip.
+fn asset(content_type: &'static str, gzip: &'static [u8]) -> axum::routing::MethodRouter {
+    get(move || async move {
+        let headers = [
+            (CONTENT_TYPE, content_type),
+            (CONTENT_ENCODING, "gzip"),
+            (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        ];
+        (headers, Bytes::from_static(gzip))
+    })
+}

@@ -1,0 +1,106 @@
+//! The entry of a route's Lambda function.
+//!
+//! ```text
+//! #[tokio::main]
+//! async fn main() -> Result<(), web::lambda::Error> {
+//!     web::lambda::run(site().await?.into_router()).await
+//! }
+//! ```
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use http::Uri;
+use lambda_http::RequestExt;
+use lambda_http::request::RequestContext;
+use lambda_http::tower::ServiceBuilder;
+
+pub use lambda_http::Error;
+
+/// Answers API Gateway's requests (HTTP API, payload 2.0) with the router, until the function is shut down.
+///
+/// # Errors
+/// Where Lambda's own API fails.
+pub async fn run(router: Router) -> Result<(), Error> {
+    let service = ServiceBuilder::new().map_request(local).service(router);
+    lambda_http::run(service).await
+}
+
+/// The request as a server would have got it: the path without the gateway's stage.
+fn local(request: lambda_http::Request) -> Request {
+    let path = request.raw_http_path().to_owned();
+    let (mut parts, body) = request.into_parts();
+    let stage = match parts.extensions.get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
+        _ => None,
+    };
+    let path = without_stage(&path, stage);
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
+        parts.uri = uri;
+    }
+    let body = match body {
+        lambda_http::Body::Empty => Body::empty(),
+        lambda_http::Body::Text(text) => Body::from(text),
+        lambda_http::Body::Binary(bytes) => Body::from(bytes),
+        // Lambda's library may learn others; none of them has come as a request yet.
+        _ => Body::empty(),
+    };
+    Request::from_parts(parts, body)
+}
+
+/// API Gateway puts the stage before the path, unless it is the default one.
+fn without_stage<'a>(path: &'a str, stage: Option<&str>) -> &'a str {
+    let stripped = stage
+        .filter(|stage| *stage != "$default")
+        .and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match stripped {
+        Some("") => "/",
+        Some(rest) => rest,
+        None => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::request::from_str;
+
+    use super::*;
+
+    /// A request as API Gateway sends it.
+    fn event(stage: &str, raw_path: &str) -> Request {
+        let event = serde_json::json!({
+            "version": "2.0", "routeKey": "POST /books", "rawPath": raw_path, "rawQueryString": "limit=1&x=a%20b",
+            "headers": {"content-type": "application/json", "host": "x.example", "x-forwarded-for": "6.6.6.6"},
+            "requestContext": {
+                "accountId": "1", "apiId": "a", "domainName": "x.example", "domainPrefix": "x", "requestId": "r",
+                "routeKey": "POST /books", "stage": stage, "time": "12/Mar/2020:19:03:58 +0000", "timeEpoch": 1,
+                "http": {"method": "POST", "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "9.9.9.9",
+                         "userAgent": "curl"},
+            },
+            "body": "eyJhIjogMX0=", "isBase64Encoded": true,
+        });
+        local(from_str(&event.to_string()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_request_is_what_a_server_would_have_got() {
+        for (stage, path) in [("$default", "/books/"), ("prod", "/prod/books/")] {
+            let request = event(stage, path);
+            assert_eq!(request.uri().to_string(), "/books/?limit=1&x=a%20b", "{stage}");
+            assert_eq!(request.method(), "POST");
+            let body = axum::body::to_bytes(request.into_body(), 100).await.unwrap();
+            assert_eq!(body, r#"{"a": 1}"#);
+        }
+    }
+
+    #[test]
+    fn only_the_stage_goes() {
+        assert_eq!(without_stage("/prod", Some("prod")), "/");
+        assert_eq!(without_stage("/production/x", Some("prod")), "/production/x");
+        assert_eq!(without_stage("/books", Some("prod")), "/books");
+        assert_eq!(without_stage("/$default/x", Some("$default")), "/$default/x");
+        assert_eq!(without_stage("/x", None), "/x");
+    }
+}
