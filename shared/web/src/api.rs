@@ -61,12 +61,14 @@ where
         for (written, mut item) in paths.paths {
             let path = trimmed(&written);
             let mut operations = operations_of(&mut item);
-            let several = operations.len() > 1;
+            let names: Vec<_> =
+                operations.iter().map(|(_, operation)| operation.operation_id.clone()).collect();
             for (method, operation) in &mut operations {
                 let id = operation.operation_id.clone().unwrap_or_else(|| format!("{method} {written}"));
                 let known = self.operations.entry(path.to_owned()).or_default();
                 known.push((method.clone(), Route { operation: Arc::from(id.as_str()), idempotent }));
-                if several {
+                // A handler of several methods is one route, but OpenAPI wants a name for each.
+                if names.iter().filter(|name| name.as_deref() == Some(&*id)).count() > 1 {
                     operation.operation_id = Some(format!("{id}.{}", method.as_str().to_lowercase()));
                 }
                 openapi::complete(operation, &self.style, &written, idempotent);

@@ -56,6 +56,10 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
     }
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
+        // OpenAPI wants one of every response.
+        if response.description.is_empty() {
+            response.description = "Done".to_owned();
+        }
         if !status.starts_with(['4', '5']) || !response.content.is_empty() {
             continue;
         }

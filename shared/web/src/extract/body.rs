@@ -4,7 +4,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use domain::Fault;
 use utoipa::IntoParams;
-use utoipa::openapi::schema::empty;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::extract::params;
@@ -55,7 +55,8 @@ impl FromBody for RawJson {
 
 impl utoipa::PartialSchema for RawJson {
     fn schema() -> RefOr<Schema> {
-        empty().into()
+        let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+        any.description(Some("Any JSON value, nested no deeper than 128")).into()
     }
 }
 
