@@ -10,10 +10,11 @@ use serde::Deserialize;
 
 use crate::sandbox::{find_program, library_folders};
 
-/// Prints what [`Interpreter`] holds, as JSON. Imports what links to libraries of the system, to see where those are.
+/// Prints what [`Interpreter`] holds, as JSON. Loads the extensions that link to libraries of the system, to see where
+/// those are; the modules around them would cost tens of milliseconds more.
 const ASK_PYTHON: &str = r#"
 import json, os, sys
-for name in ("ssl", "sqlite3", "ctypes", "lzma", "bz2", "decimal", "zlib", "uuid", "readline"):
+for name in ("_ssl", "_sqlite3", "_ctypes", "_lzma", "_bz2", "_decimal", "zlib", "_uuid", "readline"):
     try:
         __import__(name)
     except Exception:

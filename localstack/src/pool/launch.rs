@@ -2,14 +2,74 @@
 //! parent is the thread that started it, which therefore must last as long as the server.
 
 use std::io;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 
 use tokio::process::Child;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-type Request = (Command, oneshot::Sender<io::Result<Child>>);
+use super::watch;
+
+/// A process that is killed, with all below it, when this is dropped.
+#[derive(Debug)]
+pub(super) struct Process(Child);
+
+impl Process {
+    /// Its id, until it has been waited for.
+    pub(super) fn id(&self) -> Option<u32> {
+        self.0.id()
+    }
+
+    /// Kills it and all below it. Those below first: bubblewrap's inner process, if it is killed before it asked to die
+    /// with the outer one, would wait for that one for ever.
+    pub(super) fn kill(&mut self) {
+        let Some(pid) = self.0.id() else { return };
+        for below in watch::descendants(pid) {
+            kill(below);
+        }
+        // Fails only where it has ended already.
+        let _ = self.0.start_kill();
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.0.wait().await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn kill(pid: u32) {
+    // SAFETY: no memory is touched.
+    unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
+}
+
+/// Kills what a server that was itself killed left of bubblewrap, in the middle of starting a worker: processes that
+/// have this folder, which is a server's own, among their arguments.
+pub(super) fn kill_leftovers(folder: &Path) {
+    use std::os::unix::ffi::OsStrExt;
+    let mark = folder.as_os_str().as_bytes();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let mut words = line.split(|&byte| byte == 0);
+        if words.next().is_some_and(|program| program.ends_with(b"bwrap"))
+            && words.any(|word| word.starts_with(mark))
+        {
+            kill(pid);
+        }
+    }
+}
+
+type Request = (Command, oneshot::Sender<io::Result<Process>>);
 
 /// The thread.
 #[derive(Clone, Debug)]
@@ -27,16 +87,16 @@ impl Launcher {
             for (command, reply) in received {
                 let child = tokio::process::Command::from(command).kill_on_drop(true).spawn();
                 // Whoever asked may have gone; the process then goes with the reply.
-                let _ = reply.send(child);
+                let _ = reply.send(child.map(Process));
             }
         })?;
         Ok(Self { requests })
     }
 
-    pub(super) async fn spawn(&self, command: Command) -> io::Result<Child> {
-        let (reply, child) = oneshot::channel();
+    pub(super) async fn spawn(&self, command: Command) -> io::Result<Process> {
+        let (reply, process) = oneshot::channel();
         let gone = || io::Error::other("the launcher thread has ended");
         self.requests.send((command, reply)).map_err(|_| gone())?;
-        child.await.map_err(|_| gone())?
+        process.await.map_err(|_| gone())?
     }
 }

@@ -12,6 +12,7 @@ mod run;
 mod shelf;
 mod spares;
 mod watch;
+mod wire;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -92,6 +93,7 @@ impl Pool {
     /// Finds a sandbox and begins to warm interpreters up. The error is for whoever started the server.
     pub async fn start(config: PoolConfig, blobs: Arc<dyn Blobs>) -> Result<Arc<Self>, String> {
         let says = |error: std::io::Error| format!("{}: {error}", config.folder.display());
+        launch::kill_leftovers(&config.folder);
         let (shims, folders) = (config.folder.join("shims"), config.folder.join("workers"));
         prepare(&config.folder, &shims, &folders).map_err(says)?;
         let sandbox = Sandbox::find(config.sandbox, &config.launcher, &shims, &folders).await?;
@@ -219,8 +221,7 @@ impl Runtime for Pool {
     }
 
     async fn health(&self) -> Result<String, RuntimeError> {
-        let (python, node) =
-            (self.spares.status(Language::Python).await, self.spares.status(Language::Nodejs).await);
+        let (python, node) = (self.spares.status(Language::Python), self.spares.status(Language::Nodejs));
         let name = self.workshop.sandbox.name();
         match (python, node) {
             (Ok(()), Ok(())) => Ok(name.to_owned()),

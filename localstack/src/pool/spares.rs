@@ -64,10 +64,12 @@ impl Spares {
         self.stock(language).interpreter().await.map_err(RuntimeError::Failed)
     }
 
-    /// Whether functions of a language can run; if not, why.
-    pub(super) async fn status(&self, language: Language) -> Result<(), String> {
+    /// Whether functions of a language can run, as far as is known by now; if not, why.
+    pub(super) fn status(&self, language: Language) -> Result<(), String> {
         let stock = self.stock(language);
-        stock.interpreter().await?;
+        if let Some(Err(missing)) = stock.interpreter.get() {
+            return Err(missing.clone());
+        }
         stock.lock().trouble.clone().map_or(Ok(()), Err)
     }
 

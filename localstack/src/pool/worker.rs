@@ -2,7 +2,6 @@
 //! invocation at a time.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -13,16 +12,15 @@ use std::time::Duration;
 use domain::{Language, Logs};
 use runtime::printed::Printed;
 use runtime::protocol::{self, Answer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
-use tokio::process::Child;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::interpreter::Interpreter;
-use super::launch::Launcher;
+use super::launch::{Launcher, Process};
 use super::watch::{self, Disk};
+use super::wire::{Drained, drain, drain_ready, read_frame, send};
 use crate::sandbox::{Confined, PROCESSES, Sandbox};
 
 /// How often a busy worker is looked at.
@@ -40,7 +38,8 @@ pub(super) struct Worker {
     pub(super) language: Language,
     /// The interpreter's process id on this machine; its sandbox's is the child's.
     pid: u32,
-    child: Option<Child>,
+    /// There until this is dropped.
+    process: Option<Process>,
     socket: UnixStream,
     printed: pipe::Receiver,
     /// Its folder, where the sandbox gives it none.
@@ -128,11 +127,11 @@ impl Workshop {
             .stderr(writer);
         ours.set_nonblocking(true).map_err(says)?;
         let count = Count::new(&self.count);
-        let child = self.launcher.spawn(command).await.map_err(says)?;
+        let process = self.launcher.spawn(command).await.map_err(says)?;
         let mut worker = Worker {
             language: interpreter.language,
-            pid: child.id().unwrap_or_default(),
-            child: Some(child),
+            pid: process.id().unwrap_or_default(),
+            process: Some(process),
             socket: UnixStream::from_std(ours).map_err(says)?,
             printed: pipe::Receiver::from_owned_fd(reader.into()).map_err(says)?,
             directory,
@@ -264,22 +263,15 @@ impl Worker {
 
     /// Ends the process and all below it.
     pub(super) fn kill(&mut self) {
-        let Some(child) = &mut self.child else { return };
-        let Some(pid) = child.id() else { return };
-        // Under bubblewrap all dies with the first process. Elsewhere what it started is looked for.
-        let below = if self.directory.is_some() { watch::descendants(pid) } else { Vec::new() };
-        // Fails only where it has ended already.
-        let _ = child.start_kill();
-        for pid in below {
-            // SAFETY: no memory is touched.
-            unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
+        if let Some(process) = &mut self.process {
+            process.kill();
         }
     }
 
     /// How it ended, if it does so shortly; it is killed if not.
     pub(super) async fn exit(&mut self) -> Option<ExitStatus> {
-        let child = self.child.as_mut()?;
-        match timeout(EXIT_GRACE, child.wait()).await {
+        let process = self.process.as_mut()?;
+        match timeout(EXIT_GRACE, process.wait()).await {
             Ok(status) => status.ok(),
             Err(_) => {
                 self.kill();
@@ -321,11 +313,11 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.kill();
-        let (child, directory) = (self.child.take(), self.directory.take());
+        let (process, directory) = (self.process.take(), self.directory.take());
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Some(mut child) = child {
-                let _ = child.wait().await;
+            if let Some(mut process) = process {
+                let _ = process.wait().await;
             }
             if let Some(directory) = directory {
                 remove_folder(&directory).await;
@@ -341,82 +333,4 @@ async fn remove_folder(folder: &Path) {
     {
         tracing::warn!(folder = %folder.display(), %error, "a worker's folder could not be removed");
     }
-}
-
-async fn send(socket: &mut UnixStream, mut frames: Vec<u8>, event: &[u8]) -> io::Result<()> {
-    // One system call for the most; no copy for the large.
-    if event.len() <= 64 * 1024 {
-        frames.extend_from_slice(event);
-        socket.write_all(&frames).await
-    } else {
-        socket.write_all(&frames).await?;
-        socket.write_all(event).await
-    }
-}
-
-/// The next frame. `Ok(None)` if it is none that a worker may send.
-async fn read_frame(socket: &mut UnixStream) -> io::Result<Option<(u8, Vec<u8>)>> {
-    let mut buffer = Vec::with_capacity(1024);
-    while buffer.len() < protocol::HEAD {
-        if socket.read_buf(&mut buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    let mut head = [0; protocol::HEAD];
-    head.copy_from_slice(&buffer[..protocol::HEAD]);
-    let Some((kind, length)) = protocol::head(&head) else { return Ok(None) };
-    buffer.drain(..protocol::HEAD);
-    if buffer.len() > length {
-        return Ok(None);
-    }
-    let have = buffer.len();
-    buffer.resize(length, 0);
-    if have < length {
-        socket.read_exact(&mut buffer[have..]).await?;
-    }
-    Ok(Some((kind, buffer)))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drained {
-    Empty,
-    More,
-    Closed,
-}
-
-/// As [`drain`], telling the reactor when there is no more.
-fn drain_ready(pipe: &pipe::Receiver, printed: &mut Printed) -> Drained {
-    let result = pipe.try_io(|| match drain(pipe, Some(printed), 1 << 20) {
-        Drained::Empty => Err(io::ErrorKind::WouldBlock.into()),
-        other => Ok(other),
-    });
-    result.unwrap_or(Drained::Empty)
-}
-
-/// Reads what is in the pipe, up to about `most` bytes, without waiting. What nobody wants is dropped.
-fn drain(pipe: &pipe::Receiver, mut printed: Option<&mut Printed>, most: usize) -> Drained {
-    thread_local! {
-        static SCRATCH: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut total = 0;
-        while total < most {
-            if scratch.is_empty() {
-                scratch.resize(64 * 1024, 0);
-            }
-            match rustix::io::read(pipe.as_fd(), scratch.as_mut_slice()) {
-                Ok(0) => return Drained::Closed,
-                Ok(read) => {
-                    if let Some(printed) = printed.as_deref_mut() {
-                        printed.push(&scratch[..read]);
-                    }
-                    total += read;
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Drained::Empty,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return Drained::Closed,
-            }
-        }
-        Drained::More
-    })
 }

@@ -17,6 +17,7 @@ async fn handlers_of_every_shape_run_under_every_sandbox() {
             "import asyncio\nasync def handler(event, context):\n    await asyncio.sleep(0.001)\n    return event",
             "def handler(*args):\n    assert len(args) == 2\n    return args[0]",
             "handler = lambda event: event",
+            "\u{feff}#!/usr/bin/env python3\n# -*- coding: latin-1 -*-\ndef handler(event): return event",
             "class H:\n    def __call__(self, event):\n        return event\nhandler = H()",
             "import functools\ndef deco(f):\n    @functools.wraps(f)\n    def inner(*a):\n        return f(*a)\n    return inner\n@deco\ndef handler(event):\n    return event",
         ] {
@@ -34,7 +35,10 @@ async fn handlers_of_every_shape_run_under_every_sandbox() {
                 Module::CommonJs,
                 "const t = require('timers/promises'); exports.handler = async (e) => { await t.setTimeout(1); return e }",
             ),
-            (Module::EsModule, "export function handler(event) { return event }"),
+            (Module::CommonJs, "#!/usr/bin/env node\nif (0) return;\nexports.handler = (event) => event"),
+            (Module::CommonJs, "\u{feff}exports.handler = (event) => event"),
+            (Module::EsModule, "\u{feff}export function handler(event) { return event }"),
+            (Module::EsModule, "#!/usr/bin/env node\nexport function handler(event) { return event }"),
             (
                 Module::EsModule,
                 "import { setTimeout } from 'node:timers/promises'; export const handler = async (e) => { await setTimeout(1); return e }",

@@ -46,7 +46,7 @@ _source, _handler, _cold = "", None, True
 
 def _load():
     global _source, _handler
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE), encoding="utf-8") as file:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE), encoding="utf-8-sig") as file:
         _source = file.read()
     _handler = load(_source)
 

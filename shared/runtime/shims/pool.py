@@ -86,7 +86,7 @@ def _serve():
             # Run right before the first call, so that its time and what it prints are that run's.
             end = 4 + integer(body[:4], "little")
             head = loads(body[4:end])
-            source = body[end:].decode()
+            source = body[end:].decode("utf-8-sig")
             os.environ.update(head["environment"])
             context.function_id = head["function_id"]
             context.function_name = head["function_name"]
