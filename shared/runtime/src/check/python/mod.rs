@@ -1,6 +1,7 @@
 //! Python, as CPython 3.13 reads it.
 
 mod depth;
+mod early;
 mod handler;
 
 use ruff_python_ast::PythonVersion;
@@ -26,7 +27,10 @@ pub(super) fn check(source: &str) -> Result<(), CodeFault> {
         return Err(at(source, error.range().start().to_usize(), format!("Syntax error: {error}")));
     }
     match parsed.try_into_module() {
-        Some(module) => handler::check(source, module.suite()),
+        Some(module) => {
+            early::check(source, module.suite())?;
+            handler::check(source, module.suite())
+        }
         None => Err(at(source, 0, "The code is not a module")),
     }
 }
