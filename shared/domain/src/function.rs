@@ -104,12 +104,16 @@ pub struct Function {
     pub owner_id: UserId,
     /// Trimmed; unique in its workspace whatever its case.
     pub name: String,
+    /// Free text; empty if not given.
+    pub description: String,
     /// Whether callers wait.
     pub execution_type: ExecutionType,
     /// The path of its HTTP trigger below `/run/{workspace_id}`, unique in its workspace.
     pub endpoint: String,
     /// Whether its HTTP trigger answers without a key.
     pub public: bool,
+    /// The HTTP methods that its trigger answers to; `None` for all.
+    pub http_methods: Option<Vec<String>>,
     /// Whether it can be invoked.
     pub status: Status,
     /// Why it can't, if it can't.
@@ -126,6 +130,8 @@ pub struct Function {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it was last made ready to run.
+    pub deployed_at: Option<Timestamp>,
 }
 
 /// The endpoint made from a name, where the caller gave none: `Hello World_2` becomes `/hello-world-2`. `None` where

@@ -99,8 +99,8 @@ pub struct Job {
     pub started_at: Option<Timestamp>,
     /// When it became final.
     pub completed_at: Option<Timestamp>,
-    /// Milliseconds that the handler took in its last attempt.
-    pub duration: Option<f64>,
+    /// Microseconds that the handler took in its last attempt.
+    pub duration_us: Option<u64>,
     /// How often it was begun.
     pub attempts: u32,
     /// How many of those the platform itself spoiled.
@@ -130,7 +130,11 @@ pub struct Outcome {
 /// writing the result.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(90);
 
-/// How long a job may wait in the queue before the janitor makes sure that it still is in it.
+/// How long after a job was accepted the janitor first makes sure that it is in the queue: the process may have died,
+/// or the queue been away, between the two.
+pub const FIRST_LOOK: Duration = Duration::from_secs(30);
+
+/// How long a job may wait in the queue before the janitor makes sure once more that it still is in it.
 pub const QUEUE_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// What becomes of a job after a run that failed.
@@ -173,8 +177,15 @@ impl Job {
     /// Gives it back to be tried again.
     pub fn release(&mut self, now: Timestamp) {
         self.status = JobStatus::Pending;
+        self.started_at = None;
         self.lease = None;
         self.due = Some(now + QUEUE_PATIENCE);
+    }
+
+    /// Gives it back as if it had not been begun: there was no room to run it.
+    pub fn put_back(&mut self, now: Timestamp) {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.release(now);
     }
 
     /// After the user's code failed: again, if the function says so and the job was queued.

@@ -16,7 +16,7 @@ pub mod user;
 pub mod workspace;
 
 pub use auth_key::AuthKey;
-pub use error::{Error, Fault, Kind, Loc};
+pub use error::{Error, Fault, Kind, Loc, Result};
 pub use function::{ExecutionType, Function, Language, Settings, Status, Version};
 pub use id::{FunctionId, JobId, KeyId, UserId, WorkspaceId};
 pub use job::{Job, JobStatus, Payload};

@@ -15,6 +15,8 @@ pub struct Workspace {
     pub description: Option<String>,
     /// Whose it is.
     pub owner_id: UserId,
+    /// Counts every change, so that two at once can't overwrite each other.
+    pub revision: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its name or description last changed.

@@ -1,1 +1,109 @@
-//! placeholder
+//! Entities in the one table: every key, every condition, and nothing of the use cases.
+//!
+//! One file per entity; [`keys`] has the access patterns. Every document and list is one key lookup or one index query,
+//! whatever is stored.
+
+pub mod functions;
+mod items;
+pub mod jobs;
+pub mod keys;
+pub mod logins;
+pub mod metrics;
+pub mod payloads;
+pub mod sweeps;
+pub mod users;
+pub mod workspaces;
+
+use std::sync::Arc;
+
+use domain::{Error, Result};
+use ports::{Blobs, Condition, Durability, Item, Key, Page, Position, Query, Sort, Table, TableError, Write};
+use serde::de::DeserializeOwned;
+
+/// The entities' home.
+#[derive(Clone)]
+pub struct Store {
+    table: Arc<dyn Table>,
+    blobs: Arc<dyn Blobs>,
+}
+
+/// Part of a list.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// The entities.
+    pub items: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Position>,
+}
+
+/// How much of a list, and from where.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// How many at most.
+    pub limit: usize,
+    /// Where the page before ended.
+    pub after: Option<Position>,
+}
+
+impl Store {
+    /// A store on these parts.
+    pub fn new(table: Arc<dyn Table>, blobs: Arc<dyn Blobs>) -> Self {
+        Self { table, blobs }
+    }
+
+    /// The table under it.
+    pub fn table(&self) -> &Arc<dyn Table> {
+        &self.table
+    }
+
+    /// The blob store under it.
+    pub fn blobs(&self) -> &Arc<dyn Blobs> {
+        &self.blobs
+    }
+
+    async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>> {
+        self.table.get(key).await?.map(items::read).transpose()
+    }
+
+    async fn list<T: DeserializeOwned>(&self, query: Query) -> Result<Listed<T>> {
+        let Page { items, next } = self.table.query(&query).await?;
+        Ok(Listed { items: items.into_iter().map(items::read).collect::<Result<_>>()?, next })
+    }
+
+    async fn put(&self, item: Item, condition: Condition) -> Result<(), TableError> {
+        self.table.write(vec![Write::Put(item, condition)], Durability::Crash).await
+    }
+
+    /// Everything of a partition whose sort key begins with `prefix`.
+    async fn all(&self, partition: &str, prefix: &str) -> Result<Vec<Item>> {
+        let sort = if prefix.is_empty() { Sort::All } else { Sort::Prefix(prefix.to_owned()) };
+        let mut query = Query { sort, ..Query::partition(partition, 1000) };
+        let mut items = Vec::new();
+        loop {
+            let page = self.table.query(&query).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
+    /// Deletes these, whatever they are, in as few writes as it takes.
+    async fn delete_all(&self, keys: impl IntoIterator<Item = Key>) -> Result<()> {
+        let mut writes = keys.into_iter().map(|key| Write::Delete(key, Condition::None)).peekable();
+        while writes.peek().is_some() {
+            let some: Vec<_> = writes.by_ref().take(ports::table::MAX_WRITES).collect();
+            self.table.write(some, Durability::Crash).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The error of a write whose conditions can fail: `at(index)` says which error that is.
+fn conflict(error: TableError, at: impl FnOnce(usize) -> Error) -> Error {
+    match error {
+        TableError::Condition { index } => at(index),
+        other => other.into(),
+    }
+}

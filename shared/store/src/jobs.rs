@@ -1,0 +1,164 @@
+//! Jobs. Every step is one conditional write, together with the counters it changes and the note that tells the
+//! janitor when to look: so the counters always equal the jobs, and no step happens twice.
+
+use domain::{Error, Function, Job, JobId, JobStatus, Result, Timestamp};
+use ports::{Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
+use serde_json::Value;
+
+use crate::{Listed, PageRequest, Store, items, keys, metrics};
+
+/// What a caller hears of a job that isn't there, or isn't theirs.
+pub fn not_found() -> Error {
+    Error::not_found("Job", "JOB_NOT_FOUND")
+}
+
+/// Whether a step was taken; `false` when someone else had taken one first.
+pub type Taken = Result<bool>;
+
+impl Store {
+    /// Records a job that is new: accepted, begun already, or over already. `false` if its id is taken.
+    pub async fn add_job(&self, job: &Job, durability: Durability) -> Taken {
+        self.step(job, None, Condition::Absent, durability).await
+    }
+
+    /// Records a step of a job that waited: begun, or cancelled.
+    pub async fn step_from_pending(&self, before: &Job, after: &Job) -> Taken {
+        let waits = Condition::Present(vec![
+            Check::Equals("status", JobStatus::Pending.as_str().into()),
+            Check::Equals("attempts", before.attempts.into()),
+        ]);
+        self.step(after, Some(before), waits, Durability::Crash).await
+    }
+
+    /// Records a step of a job that ran under this lease: over, given back, or taken over by another.
+    pub async fn step_from_running(&self, before: &Job, after: &Job) -> Taken {
+        self.step(after, Some(before), under_lease(before), Durability::Crash).await
+    }
+
+    /// Takes back the record of a job that runs under this lease: it was never begun, and nobody was told of it.
+    pub async fn discard_job(&self, job: &Job) -> Taken {
+        let mut writes = vec![Write::Delete(keys::job(job.id), under_lease(job))];
+        writes.extend(job.due.map(|due| Write::Delete(keys::due(job.id, due), Condition::None)));
+        writes.push(metrics::forget_running(job));
+        taken(self.table.write(writes, Durability::Crash).await)
+    }
+
+    async fn step(
+        &self,
+        job: &Job,
+        before: Option<&Job>,
+        condition: Condition,
+        durability: Durability,
+    ) -> Taken {
+        let mut writes = vec![Write::Put(job_item(job)?, condition)];
+        let (old, new) = (before.and_then(|job| job.due), job.due);
+        if old != new {
+            writes.extend(old.map(|due| Write::Delete(keys::due(job.id, due), Condition::None)));
+            writes.extend(new.map(|due| Write::Put(due_item(job.id, due), Condition::None)));
+        }
+        if before.map(|job| job.status) != Some(job.status) {
+            writes.extend(metrics::writes(job, before.map(|job| job.status)));
+        }
+        taken(self.table.write(writes, durability).await)
+    }
+
+    /// The job with this id.
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>> {
+        self.get(&keys::job(id)).await
+    }
+
+    /// A function's jobs, newest first, of one status or all, and how many there are in all.
+    pub async fn jobs(
+        &self,
+        function: &Function,
+        status: Option<JobStatus>,
+        page: PageRequest,
+    ) -> Result<(Listed<Job>, u64)> {
+        let (index, partition) = match status {
+            None => (Index::Gsi1, keys::function_partition(function.id)),
+            Some(status) => (Index::Gsi2, keys::status_partition(function.id, status)),
+        };
+        let listed = self
+            .list(Query {
+                index,
+                partition,
+                sort: Sort::Prefix(keys::JOB_PREFIX.into()),
+                descending: true,
+                limit: page.limit,
+                after: page.after,
+            })
+            .await?;
+        let counts = self.totals(keys::Scope::Function(function.id)).await?;
+        let gauge = |n: i64| u64::try_from(n).unwrap_or(0);
+        let total = match status {
+            None => counts.executions() + counts.cancelled + gauge(counts.pending) + gauge(counts.running),
+            Some(JobStatus::Pending) => gauge(counts.pending),
+            Some(JobStatus::Running) => gauge(counts.running),
+            Some(JobStatus::Success) => counts.success,
+            Some(JobStatus::Error) => counts.error,
+            Some(JobStatus::Cancelled) => counts.cancelled,
+        };
+        Ok((listed, total))
+    }
+
+    /// Up to `limit` jobs that are to be looked at by now (`None`: whatever their time), of one shard.
+    pub async fn due_jobs(
+        &self,
+        shard: u64,
+        now: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<(JobId, Timestamp)>> {
+        let sort = match now {
+            Some(now) => Sort::Between("0".to_owned(), format!("{now}~")),
+            None => Sort::All,
+        };
+        let page =
+            self.table.query(&Query { sort, ..Query::partition(keys::due_partition(shard), limit) }).await?;
+        page.items.iter().map(read_due).collect()
+    }
+
+    /// Takes away a note about a job that is not there or not as it says any more.
+    pub async fn drop_due(&self, id: JobId, due: Timestamp) -> Result<()> {
+        let write = Write::Delete(keys::due(id, due), Condition::None);
+        Ok(self.table.write(vec![write], Durability::Crash).await?)
+    }
+}
+
+fn under_lease(job: &Job) -> Condition {
+    let lease = job.lease.as_ref().map(|lease| lease.id.as_str()).unwrap_or_default();
+    Condition::Present(vec![
+        Check::Equals("status", JobStatus::Running.as_str().into()),
+        Check::Equals("lease_id", lease.into()),
+    ])
+}
+
+fn taken(written: std::result::Result<(), TableError>) -> Taken {
+    match written {
+        Ok(()) => Ok(true),
+        Err(TableError::Condition { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn job_item(job: &Job) -> Result<Item> {
+    let mut item = items::item(keys::job(job.id), job)?;
+    if let Some(lease) = &job.lease {
+        item.attributes.insert("lease_id".into(), lease.id.clone().into());
+    }
+    item.gsi1 = Some(keys::job_of_function(job.function_id, job.created_at, job.id));
+    item.gsi2 = Some(keys::job_of_status(job.function_id, job.status, job.created_at, job.id));
+    Ok(item)
+}
+
+fn due_item(id: JobId, due: Timestamp) -> Item {
+    let mut item = Item::new(keys::due(id, due));
+    item.attributes.insert("job_id".into(), id.0.into());
+    item.attributes.insert("due".into(), due.to_string().into());
+    item
+}
+
+fn read_due(item: &Item) -> Result<(JobId, Timestamp)> {
+    let id = item.attributes.get("job_id").and_then(Value::as_u64);
+    let due = items::text(item, "due")?.parse().map_err(Error::internal)?;
+    Ok((JobId(id.ok_or_else(|| Error::internal(format!("{:?} has no job_id", item.key)))?), due))
+}

@@ -1,0 +1,162 @@
+//! Counters: written with the job they count, read by shard.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::metrics::{Counters, HOUR, KEEP, Period, bucket};
+use domain::{Job, JobStatus, Result, Timestamp};
+use ports::{Attributes, Change, Condition, Item, Query, Sort, Write};
+use serde_json::Value;
+
+use crate::Store;
+use crate::keys::{self, SHARDS, Scope};
+
+/// How many functions a workspace has: an attribute of the first shard of its all-time counters.
+pub(crate) const FUNCTIONS: &str = "functions";
+const HISTOGRAM: &str = "h.";
+const LAST: &str = "last_executed_at";
+
+/// The counters of a period.
+#[derive(Clone, Debug, Default)]
+pub struct PeriodCounters {
+    /// One for each point of the series, oldest first.
+    pub points: Vec<(Timestamp, Counters)>,
+    /// All of them together.
+    pub sum: Counters,
+}
+
+/// The writes that count a job's step from one status to another (`None`: it was not there).
+pub(crate) fn moved(job: &Job, from: Option<JobStatus>, to: JobStatus) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let gauge = |status, by| match status {
+        JobStatus::Pending => Some(Change::Add("pending".into(), by)),
+        JobStatus::Running => Some(Change::Add("running".into(), by)),
+        JobStatus::Cancelled => Some(Change::Add("cancelled".into(), by)),
+        JobStatus::Success | JobStatus::Error => None,
+    };
+    changes.extend(from.and_then(|status| gauge(status, -1)));
+    changes.extend(gauge(to, 1));
+    if matches!(to, JobStatus::Success | JobStatus::Error) {
+        changes.extend(executed(job));
+    }
+    changes
+}
+
+/// The changes that count a run that ended.
+fn executed(job: &Job) -> Vec<Change> {
+    let duration = job.duration_us.unwrap_or(0);
+    let mut changes = vec![
+        Change::Add(if job.status == JobStatus::Success { "success" } else { "error" }.into(), 1),
+        Change::Add("duration_us".into(), i64::try_from(duration).unwrap_or(i64::MAX)),
+        Change::Add(format!("{HISTOGRAM}{}", bucket(duration)), 1),
+    ];
+    if job.cold_start {
+        changes.push(Change::Add("cold_starts".into(), 1));
+    }
+    if let Some(at) = job.completed_at {
+        changes.push(Change::Set(LAST.into(), at.to_string().into()));
+    }
+    changes
+}
+
+/// The writes to counters that go with a job's step.
+pub(crate) fn writes(job: &Job, from: Option<JobStatus>) -> Vec<Write> {
+    let shard = job.id.0 % SHARDS;
+    let scopes = [Scope::Function(job.function_id), Scope::Workspace(job.workspace_id)];
+    let mut writes =
+        vec![Write::Update(keys::total(scopes[0], shard), moved(job, from, job.status), Condition::None)];
+    if let (JobStatus::Success | JobStatus::Error, Some(at)) = (job.status, job.completed_at) {
+        writes.push(Write::Update(keys::total(scopes[1], shard), executed(job), Condition::None));
+        let start = at.floor(HOUR);
+        for scope in scopes {
+            let mut changes = executed(job);
+            changes.push(Change::Ttl(Some((start + KEEP).as_seconds())));
+            let key = ports::Key::new(keys::metrics_partition(scope, shard), keys::hour(start));
+            writes.push(Write::Update(key, changes, Condition::None));
+        }
+    }
+    writes
+}
+
+/// The write that uncounts a job that was never begun.
+pub(crate) fn forget_running(job: &Job) -> Write {
+    let key = keys::total(Scope::Function(job.function_id), job.id.0 % SHARDS);
+    Write::Update(key, vec![Change::Add("running".into(), -1)], Condition::None)
+}
+
+impl Store {
+    /// All-time counters.
+    pub async fn totals(&self, scope: Scope) -> Result<Counters> {
+        let items = self.total_items(scope).await?;
+        let mut sum = Counters::default();
+        items.iter().for_each(|item| sum.merge(&counters(&item.attributes)));
+        Ok(sum)
+    }
+
+    /// All-time counters of a workspace, and how many functions it has.
+    pub async fn workspace_totals(&self, id: domain::WorkspaceId) -> Result<(Counters, u64)> {
+        let items = self.total_items(Scope::Workspace(id)).await?;
+        let mut sum = Counters::default();
+        items.iter().for_each(|item| sum.merge(&counters(&item.attributes)));
+        let functions: i64 = items.iter().map(|item| number(&item.attributes, FUNCTIONS)).sum();
+        Ok((sum, u64::try_from(functions).unwrap_or(0)))
+    }
+
+    async fn total_items(&self, scope: Scope) -> Result<Vec<Item>> {
+        let keys: Vec<_> = (0..SHARDS).map(|shard| keys::total(scope, shard)).collect();
+        Ok(self.table.get_many(&keys).await?.into_iter().flatten().collect())
+    }
+
+    /// The counters of a period up to now.
+    pub async fn period(&self, scope: Scope, period: Period, now: Timestamp) -> Result<PeriodCounters> {
+        let mut points: BTreeMap<Timestamp, Counters> =
+            period.points(now).into_iter().map(|point| (point, Counters::default())).collect();
+        let hours = Sort::Between(keys::hour(period.start(now)), keys::hour(now));
+        for shard in 0..SHARDS {
+            let partition = keys::metrics_partition(scope, shard);
+            let mut query = Query { sort: hours.clone(), ..Query::partition(partition, 1000) };
+            loop {
+                let page = self.table.query(&query).await?;
+                for item in &page.items {
+                    add_hour(&mut points, item, period.width());
+                }
+                match page.next {
+                    Some(next) => query.after = Some(next),
+                    None => break,
+                }
+            }
+        }
+        let mut sum = Counters::default();
+        points.values().for_each(|point| sum.merge(point));
+        Ok(PeriodCounters { points: points.into_iter().collect(), sum })
+    }
+}
+
+fn add_hour(points: &mut BTreeMap<Timestamp, Counters>, item: &Item, width: Duration) {
+    let start = item.key.sk.strip_prefix("HOUR#").and_then(|text| text.parse::<Timestamp>().ok());
+    if let Some(point) = start.and_then(|start| points.get_mut(&start.floor(width))) {
+        point.merge(&counters(&item.attributes));
+    }
+}
+
+fn number(attributes: &Attributes, name: &str) -> i64 {
+    attributes.get(name).and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn counters(attributes: &Attributes) -> Counters {
+    let count = |name| u64::try_from(number(attributes, name)).unwrap_or(0);
+    Counters {
+        success: count("success"),
+        error: count("error"),
+        duration_us: count("duration_us"),
+        cold_starts: count("cold_starts"),
+        histogram: ports::table::with_prefix(attributes, HISTOGRAM)
+            .into_iter()
+            .filter_map(|(bucket, runs)| Some((bucket.parse().ok()?, u64::try_from(runs).ok()?)))
+            .collect(),
+        last_executed_at: attributes.get(LAST).and_then(Value::as_str).and_then(|text| text.parse().ok()),
+        pending: number(attributes, "pending"),
+        running: number(attributes, "running"),
+        cancelled: count("cancelled"),
+    }
+}
