@@ -1,1 +1,133 @@
-//! placeholder
+//! The use cases, shared by every API document and both homes: register, save a function, invoke it, run a job, sweep.
+//!
+//! What comes in has passed the API's validation of shapes; rules that need the domain (is this code? is the name
+//! taken?) are kept here, and say what is wrong as [`domain::Error`].
+
+pub mod auth_keys;
+pub mod functions;
+pub mod http_trigger;
+pub mod invocations;
+pub mod janitor;
+pub mod jobs;
+pub mod metrics;
+mod passwords;
+mod random;
+mod runs;
+pub mod users;
+pub mod work;
+pub mod workspaces;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Error, Kind};
+use ports::{Blobs, Clock, Queue, Runtime, Table};
+use quick_cache::sync::Cache;
+use tokio_util::task::TaskTracker;
+
+pub use store::{Listed, PageRequest, Store};
+
+/// The parts that a home gives.
+#[derive(Clone)]
+pub struct Parts {
+    /// Records.
+    pub table: Arc<dyn Table>,
+    /// Code and large payloads.
+    pub blobs: Arc<dyn Blobs>,
+    /// ASYNC jobs.
+    pub queue: Arc<dyn Queue>,
+    /// What runs user code.
+    pub runtime: Arc<dyn Runtime>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How a home wants it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How long a SYNC caller is kept waiting before 202.
+    pub gateway_wait: Duration,
+    /// SYNC functions with a longer timeout go through the queue, because the process that runs them directly is
+    /// frozen once it has answered (Lambda). `None` where runs go on by themselves.
+    pub direct_limit: Option<Duration>,
+    /// A SYNC run shorter than this is recorded once, when it ends: nobody was told of it before.
+    pub sync_grace: Duration,
+    /// How long a SYNC run may wait for a place to run before 429.
+    pub sync_patience: Duration,
+    /// How many passwords may be hashed at once: each takes 19 MiB.
+    pub password_hashes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            gateway_wait: domain::limits::GATEWAY_WAIT,
+            direct_limit: None,
+            sync_grace: Duration::from_millis(5),
+            sync_patience: Duration::from_secs(10),
+            password_hashes: 2,
+        }
+    }
+}
+
+/// The platform, as its APIs see it.
+pub struct App {
+    store: Store,
+    queue: Arc<dyn Queue>,
+    runtime: Arc<dyn Runtime>,
+    clock: Arc<dyn Clock>,
+    passwords: passwords::Passwords,
+    code: Cache<String, Arc<str>>,
+    tasks: TaskTracker,
+    config: Config,
+}
+
+/// How many sources are kept in memory. They never change: their keys name their content.
+const CACHED_SOURCES: usize = 256;
+
+impl App {
+    /// The platform on these parts.
+    pub fn new(parts: Parts, config: Config) -> Self {
+        Self {
+            store: Store::new(parts.table, parts.blobs),
+            queue: parts.queue,
+            runtime: parts.runtime,
+            clock: parts.clock,
+            passwords: passwords::Passwords::new(config.password_hashes),
+            code: Cache::new(CACHED_SOURCES),
+            tasks: TaskTracker::new(),
+            config,
+        }
+    }
+
+    /// The records.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Whether each part the platform needs answers: its name, and how it is or what is wrong.
+    pub async fn health(&self) -> Vec<(&'static str, Result<String, String>)> {
+        let ok = |()| "ok".to_owned();
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        vec![
+            ("table", self.store.table().health().await.map(ok).map_err(|error| text(&error))),
+            ("blobs", self.store.blobs().health().await.map(ok).map_err(|error| text(&error))),
+            ("queue", self.queue.health().await.map(ok).map_err(|error| text(&error))),
+            ("runtime", self.runtime.health().await.map_err(|error| text(&error))),
+        ]
+    }
+}
+
+/// What a caller hears who found as much running as may.
+pub(crate) fn busy(retry_after: Duration) -> Error {
+    Error::new(
+        Kind::TooMany { retry_after },
+        "CONCURRENCY_LIMIT",
+        "As much runs at once as may; try again when something has finished",
+    )
+}

@@ -1,0 +1,150 @@
+//! Workspace auth keys.
+//!
+//! A key's text is `frk_` and the base64url of: the workspace's id (16 bytes), the record's id (16), the secret (20),
+//! and a CRC-32 of those (4). So one read finds its record together with whatever is asked for, and a mistyped key is
+//! known without any. The record keeps the SHA-256 of the text.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use domain::auth_key::PREFIX;
+use domain::{AuthKey, Error, Function, FunctionId, KeyId, Result, Timestamp, UserId, WorkspaceId};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::{App, Listed, PageRequest, random};
+
+/// How many random bytes a secret has.
+const SECRET: usize = 20;
+const BODY: usize = 16 + 16 + SECRET;
+
+/// A key just issued: the only time its text is seen.
+pub struct Issued {
+    /// The record.
+    pub record: AuthKey,
+    /// The text that a caller sends as bearer.
+    pub key: String,
+}
+
+/// What a key's text says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Claim {
+    workspace: WorkspaceId,
+    id: KeyId,
+}
+
+fn bad_key() -> Error {
+    Error::unauthenticated("Could not validate workspace credentials")
+}
+
+impl App {
+    /// Issues a key to a user's workspace. 404 if it isn't there, or isn't theirs.
+    pub async fn create_auth_key(
+        &self,
+        caller: UserId,
+        workspace: WorkspaceId,
+        hours: u32,
+    ) -> Result<Issued> {
+        self.workspace(caller, workspace).await?;
+        let id = random::key_id();
+        let key = text(workspace, id, random::bytes());
+        let now = self.clock.now();
+        let record = AuthKey {
+            id,
+            workspace_id: workspace,
+            owner_id: caller,
+            hash: hash(&key),
+            created_at: now,
+            expires_at: now + Duration::from_secs(u64::from(hours) * 3600),
+        };
+        self.store.create_auth_key(&record).await?;
+        Ok(Issued { record, key })
+    }
+
+    /// A workspace's keys that still work, newest first.
+    pub async fn auth_keys(
+        &self,
+        caller: UserId,
+        workspace: WorkspaceId,
+        page: PageRequest,
+    ) -> Result<Listed<AuthKey>> {
+        self.workspace(caller, workspace).await?;
+        let mut listed = self.store.auth_keys(workspace, page).await?;
+        let now = self.clock.now();
+        listed.items.retain(|key| key.expires_at > now);
+        Ok(listed)
+    }
+
+    /// Revokes a key, at once.
+    pub async fn delete_auth_key(&self, caller: UserId, workspace: WorkspaceId, id: KeyId) -> Result<()> {
+        self.workspace(caller, workspace).await?;
+        self.store.delete_auth_key(workspace, id).await
+    }
+
+    /// The function, if this key opens its workspace: one read. 401 if the key is no good, 404 if the function isn't
+    /// there or is in another workspace.
+    pub async fn function_by_key(&self, key: &str, function: FunctionId) -> Result<(Function, AuthKey)> {
+        let claim = claim(key).ok_or_else(bad_key)?;
+        let (function, record) = self.store.function_and_key(function, claim.workspace, claim.id).await?;
+        let record = self.opened(record, key)?;
+        let function = function.filter(|function| function.workspace_id == record.workspace_id);
+        Ok((function.ok_or_else(store::functions::not_found)?, record))
+    }
+
+    /// The record of this key. 401 if it is no good.
+    pub async fn auth_key(&self, key: &str) -> Result<AuthKey> {
+        let claim = claim(key).ok_or_else(bad_key)?;
+        let record = self.store.auth_key(claim.workspace, claim.id).await?;
+        self.opened(record, key)
+    }
+
+    fn opened(&self, record: Option<AuthKey>, key: &str) -> Result<AuthKey> {
+        let record = record.filter(|record| opens(record, key, self.clock.now()));
+        record.ok_or_else(bad_key)
+    }
+}
+
+fn opens(record: &AuthKey, key: &str, now: Timestamp) -> bool {
+    let same: bool = record.hash.as_bytes().ct_eq(hash(key).as_bytes()).into();
+    same && record.expires_at > now
+}
+
+fn hash(key: &str) -> String {
+    Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text(workspace: WorkspaceId, id: KeyId, secret: [u8; SECRET]) -> String {
+    let mut bytes = Vec::with_capacity(BODY + 4);
+    bytes.extend_from_slice(workspace.0.as_bytes());
+    bytes.extend_from_slice(id.0.as_bytes());
+    bytes.extend_from_slice(&secret);
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn claim(key: &str) -> Option<Claim> {
+    let bytes = URL_SAFE_NO_PAD.decode(key.strip_prefix(PREFIX)?).ok()?;
+    let (body, checksum) = bytes.split_at_checked(BODY)?;
+    if checksum != crc32fast::hash(body).to_be_bytes() {
+        return None;
+    }
+    let id = |from: usize| Uuid::from_slice(&body[from..from + 16]).ok();
+    Some(Claim { workspace: WorkspaceId(id(0)?), id: KeyId(id(16)?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_names_its_record_and_notices_a_typo() {
+        let (workspace, id) = (random::workspace_id(), random::key_id());
+        let key = text(workspace, id, random::bytes());
+        assert_eq!(claim(&key), Some(Claim { workspace, id }));
+        for wrong in ["", "frk_", "frk_AAAA", &key[1..], &key.to_lowercase(), &format!("{key}A")] {
+            assert_eq!(claim(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Saving functions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::function::{Module, RESERVED_ENVIRONMENT, endpoint_from_name};
+use domain::{
+    Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId, Version,
+    WorkspaceId, limits,
+};
+use sha2::{Digest, Sha256};
+use store::functions::{Taken, not_found};
+use store::workspaces;
+
+use crate::{App, Listed, PageRequest, random};
+
+/// A function to be. Shapes have been checked.
+#[derive(Clone, Debug)]
+pub struct NewFunction {
+    /// Where.
+    pub workspace_id: WorkspaceId,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// What it is written in.
+    pub language: Language,
+    /// Its source.
+    pub code: String,
+    /// Whether callers wait.
+    pub execution_type: ExecutionType,
+    /// Its endpoint; made from the name where absent.
+    pub endpoint: Option<String>,
+    /// Whether its HTTP trigger answers without a key.
+    pub public: bool,
+    /// The methods its HTTP trigger answers to; all where absent.
+    pub http_methods: Option<Vec<String>>,
+    /// What it runs with.
+    pub settings: Settings,
+}
+
+/// What is to change of a function; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct FunctionChanges {
+    /// Its name.
+    pub name: Option<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// What it is written in.
+    pub language: Option<Language>,
+    /// Its source.
+    pub code: Option<String>,
+    /// Whether callers wait.
+    pub execution_type: Option<ExecutionType>,
+    /// Its endpoint.
+    pub endpoint: Option<String>,
+    /// Whether its HTTP trigger answers without a key.
+    pub public: Option<bool>,
+    /// The methods its HTTP trigger answers to.
+    pub http_methods: Option<Vec<String>>,
+    /// On or off.
+    pub disabled: Option<bool>,
+    /// MiB.
+    pub memory_mb: Option<u32>,
+    /// Seconds.
+    pub timeout_seconds: Option<u32>,
+    /// All its environment variables.
+    pub environment: Option<BTreeMap<String, String>>,
+    /// How often a job is run in all while the user's code fails.
+    pub max_attempts: Option<u32>,
+}
+
+impl App {
+    /// Saves a new function and makes it ready to run. 404 if the workspace isn't the caller's, 409 if the name or the
+    /// endpoint is taken, 422 if the code can't run.
+    pub async fn create_function(&self, caller: UserId, new: NewFunction) -> Result<Function> {
+        let workspace = self.store.workspace(new.workspace_id).await?;
+        let mine = workspace.is_some_and(|workspace| workspace.owner_id == caller);
+        if !mine {
+            return Err(workspaces::not_found());
+        }
+        let mut faults = environment_faults(&new.settings.environment);
+        let source = check(new.language, new.code, &mut faults);
+        let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
+        let id = random::function_id();
+        let current = self.save_code(id, 1, source).await?;
+        let now = current.created_at;
+        let chosen = new.endpoint.is_some();
+        let endpoint =
+            new.endpoint.or_else(|| endpoint_from_name(&new.name)).unwrap_or_else(|| fallback("/f", id));
+        let mut function = Function {
+            id,
+            workspace_id: new.workspace_id,
+            owner_id: caller,
+            name: new.name.trim().to_owned(),
+            description: new.description,
+            execution_type: new.execution_type,
+            endpoint,
+            public: new.public,
+            http_methods: new.http_methods,
+            status: Status::Pending,
+            status_reason: None,
+            settings: new.settings,
+            current,
+            latest_version: 1,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+            deployed_at: None,
+        };
+        let mut stored = self.store.create_function(&function).await?;
+        if stored == Err(Taken::Endpoint) && !chosen {
+            function.endpoint = fallback(&function.endpoint, id);
+            stored = self.store.create_function(&function).await?;
+        }
+        stored.map_err(|taken| conflict(taken, &function))?;
+        self.deploy(function).await
+    }
+
+    /// A user's function. 404 if it isn't there, or isn't theirs.
+    pub async fn function(&self, caller: UserId, id: FunctionId) -> Result<Function> {
+        let function = self.store.function(id).await?;
+        function.filter(|function| function.owner_id == caller).ok_or_else(not_found)
+    }
+
+    /// The source of a version.
+    pub async fn code(&self, version: &Version) -> Result<Arc<str>> {
+        if let Some(code) = self.code.get(&version.code_key) {
+            return Ok(code);
+        }
+        let bytes = self.store.blobs().get(&version.code_key).await?;
+        let bytes = bytes.ok_or_else(|| Error::internal(format!("the blob {} is gone", version.code_key)))?;
+        let code: Arc<str> = String::from_utf8(bytes.into()).map_err(Error::internal)?.into();
+        self.code.insert(version.code_key.clone(), code.clone());
+        Ok(code)
+    }
+
+    /// A user's functions in all workspaces, newest first.
+    pub async fn functions(&self, caller: UserId, page: PageRequest) -> Result<Listed<Function>> {
+        self.store.functions_of_user(caller, page).await
+    }
+
+    /// A workspace's functions, newest first.
+    pub async fn functions_of_workspace(
+        &self,
+        caller: UserId,
+        workspace: WorkspaceId,
+        page: PageRequest,
+    ) -> Result<Listed<Function>> {
+        self.workspace(caller, workspace).await?;
+        self.store.functions_of_workspace(workspace, page).await
+    }
+
+    /// Changes a function. New code, or another runtime for it, makes the next version.
+    pub async fn update_function(
+        &self,
+        caller: UserId,
+        id: FunctionId,
+        changes: FunctionChanges,
+    ) -> Result<Function> {
+        let before = self.function(caller, id).await?;
+        let mut faults = changes.environment.as_ref().map(environment_faults).unwrap_or_default();
+        let source = match self.changed_code(&before, &changes).await? {
+            Some((language, code)) => check(language, code, &mut faults),
+            None => None,
+        };
+        if !faults.is_empty() {
+            return Err(Error::invalid(faults));
+        }
+        let mut after = before.clone();
+        apply(&mut after, changes);
+        if let Some(source) = source {
+            after.latest_version += 1;
+            after.current = self.save_code(id, after.latest_version, source).await?;
+        }
+        self.store_changed(before, after).await
+    }
+
+    /// Makes an older (or newer) version the one that runs. 404 if there is none of that number.
+    pub async fn rollback(&self, caller: UserId, id: FunctionId, version: u32) -> Result<Function> {
+        let before = self.function(caller, id).await?;
+        let version = self.store.version(id, version).await?;
+        let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
+        let mut after = before.clone();
+        after.current = version;
+        self.store_changed(before, after).await
+    }
+
+    /// A function's versions, newest first.
+    pub async fn versions(
+        &self,
+        caller: UserId,
+        id: FunctionId,
+        page: PageRequest,
+    ) -> Result<Listed<Version>> {
+        self.function(caller, id).await?;
+        self.store.versions(id, page).await
+    }
+
+    /// Deletes a function, its versions and its jobs: out of reach when this returns, swept after.
+    pub async fn delete_function(&self, caller: UserId, id: FunctionId) -> Result<()> {
+        let function = self.function(caller, id).await?;
+        self.store.delete_function(&function, self.clock.now()).await
+    }
+
+    async fn store_changed(&self, before: Function, mut after: Function) -> Result<Function> {
+        if after == before {
+            return Ok(before);
+        }
+        after.revision += 1;
+        after.updated_at = self.clock.now();
+        let runs_otherwise = after.current != before.current || after.settings != before.settings;
+        self.store.update_function(&before, &after).await?.map_err(|taken| conflict(taken, &after))?;
+        if runs_otherwise || after.status == Status::Failed { self.deploy(after).await } else { Ok(after) }
+    }
+
+    /// What a change makes of the code: a change of runtime alone is one of the code's meaning.
+    async fn changed_code(
+        &self,
+        before: &Function,
+        changes: &FunctionChanges,
+    ) -> Result<Option<(Language, String)>> {
+        let current = &before.current;
+        let language = changes.language.unwrap_or(current.language);
+        match &changes.code {
+            Some(code) if language != current.language || sha256(code) != current.code_sha256 => {
+                Ok(Some((language, code.clone())))
+            }
+            None if language != current.language => {
+                Ok(Some((language, self.code(current).await?.as_ref().to_owned())))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Keeps the source of a version whose number is not yet taken.
+    async fn save_code(&self, id: FunctionId, version: u32, source: Source) -> Result<Version> {
+        let Source { language, module, code } = source;
+        let code_sha256 = sha256(&code);
+        let code_key = format!("code/{id}/{code_sha256}");
+        let code_size = code.len();
+        self.store.blobs().put(&code_key, Bytes::from(code)).await?;
+        let created_at = self.clock.now();
+        Ok(Version {
+            function_id: id,
+            version,
+            language,
+            module,
+            code_key,
+            code_sha256,
+            code_size,
+            created_at,
+        })
+    }
+
+    /// Makes a stored function ready to run, and records how that went.
+    async fn deploy(&self, mut function: Function) -> Result<Function> {
+        let deployed = self.runtime.deploy(&function).await;
+        if function.status != Status::Disabled {
+            function.status = if deployed.is_ok() { Status::Active } else { Status::Failed };
+        }
+        function.status_reason = deployed.as_ref().err().map(ToString::to_string);
+        if deployed.is_ok() {
+            function.deployed_at = Some(self.clock.now());
+        }
+        self.store.set_deployed(&function).await?;
+        Ok(function)
+    }
+}
+
+/// Code that has been found to parse and to have a handler.
+struct Source {
+    language: Language,
+    module: Module,
+    code: String,
+}
+
+/// Checks code, or adds what is wrong with it.
+fn check(language: Language, code: String, faults: &mut Vec<Fault>) -> Option<Source> {
+    if code.len() > limits::CODE {
+        let msg = format!("Code should have at most {} bytes, and has {}", limits::CODE, code.len());
+        faults.push(Fault::new(["body", "code"], "string_too_long", msg));
+        return None;
+    }
+    match runtime::check::check(language, &code) {
+        Ok(module) => Some(Source { language, module, code }),
+        Err(fault) => {
+            faults.push(Fault::new(["body", "code"], "value_error", fault.to_string()));
+            None
+        }
+    }
+}
+
+/// What is wrong with an environment that a schema can't say.
+fn environment_faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (key, value) in environment {
+        let mut identifier = key.bytes();
+        let is_identifier = identifier.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && identifier.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let loc = ["body", "environment", key.as_str()];
+        if !is_identifier {
+            let msg = "A variable's name has letters, digits and _, and does not begin with a digit";
+            faults.push(Fault::new(loc, "value_error", msg));
+        } else if RESERVED_ENVIRONMENT.contains(&key.as_str()) {
+            faults.push(Fault::new(
+                loc,
+                "value_error",
+                "This name is reserved by AWS Lambda; choose another",
+            ));
+        }
+        if value.contains('\0') {
+            faults.push(Fault::new(loc, "value_error", "A variable's value can't hold a NUL character"));
+        }
+    }
+    let bytes: usize = environment.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > limits::ENVIRONMENT {
+        let msg =
+            format!("The variables take {bytes} bytes in all; at most {} are taken", limits::ENVIRONMENT);
+        faults.push(Fault::new(["body", "environment"], "value_error", msg));
+    }
+    faults
+}
+
+fn apply(function: &mut Function, changes: FunctionChanges) {
+    fn set<T>(field: &mut T, change: Option<T>) {
+        if let Some(value) = change {
+            *field = value;
+        }
+    }
+    set(&mut function.name, changes.name.map(|name| name.trim().to_owned()));
+    set(&mut function.description, changes.description);
+    set(&mut function.execution_type, changes.execution_type);
+    set(&mut function.endpoint, changes.endpoint);
+    set(&mut function.public, changes.public);
+    set(&mut function.http_methods, changes.http_methods.map(Some));
+    set(&mut function.settings.memory_mb, changes.memory_mb);
+    set(&mut function.settings.timeout_seconds, changes.timeout_seconds);
+    set(&mut function.settings.environment, changes.environment);
+    set(&mut function.settings.max_attempts, changes.max_attempts);
+    if let Some(disabled) = changes.disabled {
+        function.status = match (disabled, function.status) {
+            (true, _) => Status::Disabled,
+            (false, Status::Disabled) => Status::Active,
+            (false, status) => status,
+        };
+    }
+}
+
+fn conflict(taken: Taken, function: &Function) -> Error {
+    match taken {
+        Taken::Name => Error::conflict(
+            "FUNCTION_NAME_TAKEN",
+            format!("A function named '{}' is in this workspace already", function.name),
+        ),
+        Taken::Endpoint => Error::conflict(
+            "ENDPOINT_TAKEN",
+            format!("The endpoint '{}' is taken in this workspace", function.endpoint),
+        ),
+    }
+}
+
+/// An endpoint that nobody else has: with the start of the function's id.
+fn fallback(base: &str, id: FunctionId) -> String {
+    let id = id.to_string();
+    format!("{}-{}", &base[..base.len().min(90)].trim_end_matches(['-', '/']), &id[..8])
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,158 @@
+//! Invoking functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{Error, ExecutionType, Function, FunctionId, Job, JobId, JobStatus, Result, UserId, Version};
+use ports::{Durability, Message};
+use tokio::time::Instant;
+use tracing::{Instrument, warn};
+
+pub use crate::runs::Ran;
+use crate::{App, runs};
+
+/// What a caller gets.
+#[derive(Clone, Debug)]
+pub enum Invoked {
+    /// It ran, well or not.
+    Ran(Box<Ran>),
+    /// It is queued, or still runs; the job tells how it goes.
+    Accepted(Box<Job>),
+}
+
+/// How often a caller's wait looks at a job that someone else runs, at first and at most.
+const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
+
+impl App {
+    /// Invokes a user's function with an event (valid JSON). 404 if it isn't there or isn't theirs, 409 if it is
+    /// disabled, 429 if as much runs as may.
+    pub async fn invoke_as_user(
+        self: &Arc<Self>,
+        caller: UserId,
+        id: FunctionId,
+        event: Bytes,
+    ) -> Result<Invoked> {
+        let function = self.function(caller, id).await?;
+        self.invoke(function, event).await
+    }
+
+    /// Likewise, for who has a key of its workspace. 401 if the key is no good.
+    pub async fn invoke_with_key(
+        self: &Arc<Self>,
+        key: &str,
+        id: FunctionId,
+        event: Bytes,
+    ) -> Result<Invoked> {
+        let (function, _) = self.function_by_key(key, id).await?;
+        self.invoke(function, event).await
+    }
+
+    /// Invokes a function's current version. The caller has been checked.
+    pub(crate) async fn invoke(self: &Arc<Self>, function: Function, event: Bytes) -> Result<Invoked> {
+        let version = function.current.clone();
+        self.invoke_version(function, version, event).await
+    }
+
+    /// Invokes a version of a function. The caller has been checked.
+    pub(crate) async fn invoke_version(
+        self: &Arc<Self>,
+        function: Function,
+        version: Version,
+        event: Bytes,
+    ) -> Result<Invoked> {
+        if !store::functions::is_invocable(&function) {
+            return Err(Error::conflict(
+                "FUNCTION_DISABLED",
+                "The function is disabled; enable it to invoke it",
+            ));
+        }
+        let job = self.new_job(&function, version.version, &event).await?;
+        if runs::runs_directly(&function, self.config.direct_limit) {
+            return self.invoke_directly(function, version, job, event).await;
+        }
+        let job = self.queue_job(job).await?;
+        match function.execution_type {
+            ExecutionType::Async => Ok(Invoked::Accepted(Box::new(job))),
+            ExecutionType::Sync => self.wait_for(job).await,
+        }
+    }
+
+    /// Runs it here and now. The run is a task of its own: it goes on when the caller hangs up or has waited enough.
+    async fn invoke_directly(
+        self: &Arc<Self>,
+        function: Function,
+        version: Version,
+        job: Job,
+        event: Bytes,
+    ) -> Result<Invoked> {
+        let accepted = job.clone();
+        let run = self.clone().run_directly(Arc::new(function), Arc::new(version), job, event);
+        let run = self.tasks.spawn(run.in_current_span());
+        match tokio::time::timeout(self.config.gateway_wait, run).await {
+            Ok(ran) => Ok(Invoked::Ran(Box::new(ran.map_err(Error::internal)??))),
+            Err(_) => Ok(Invoked::Accepted(Box::new(self.job_now(accepted).await?))),
+        }
+    }
+
+    /// Records a job and queues it. Once it is recorded it is not lost: should the queue be away, the janitor makes up
+    /// for it.
+    pub(crate) async fn queue_job(&self, mut job: Job) -> Result<Job> {
+        job.due = Some(job.created_at + domain::job::FIRST_LOOK);
+        if !self.store.add_job(&job, Durability::Power).await? {
+            return Err(Error::internal("a job id was drawn twice"));
+        }
+        let message = Message { job_id: job.id, workspace_id: job.workspace_id };
+        if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
+            warn!(job = %job.id, %error, "a job could not be queued; the janitor will");
+        }
+        Ok(job)
+    }
+
+    /// Waits for a job that a worker runs, as long as a caller may be kept.
+    async fn wait_for(&self, job: Job) -> Result<Invoked> {
+        let until = Instant::now() + self.config.gateway_wait;
+        let (mut pause, longest) = LOOK;
+        loop {
+            let job = self.job_now(job.clone()).await?;
+            match job.status {
+                JobStatus::Success | JobStatus::Error => {
+                    return Ok(Invoked::Ran(Box::new(self.ran(job).await?)));
+                }
+                _ if Instant::now() >= until => return Ok(Invoked::Accepted(Box::new(job))),
+                _ => tokio::time::sleep(pause.min(until - Instant::now())).await,
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// The job as it is recorded now, or as it was if it is not recorded (yet).
+    async fn job_now(&self, job: Job) -> Result<Job> {
+        Ok(self.store.job(job.id).await?.unwrap_or(job))
+    }
+
+    async fn ran(&self, job: Job) -> Result<Ran> {
+        let output = match &job.output {
+            Some(output) => Some(self.store.text(output).await?),
+            None => None,
+        };
+        let logs = self.logs(&job).await?;
+        Ok(Ran { job, output, logs })
+    }
+
+    /// How many runs that this process began are still under way.
+    pub fn running(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Resolves when all of them are over. New ones are not kept from beginning.
+    pub async fn drained(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Names a job in the words of a `Location` header.
+pub fn location(job: JobId) -> String {
+    format!("/jobs/{job}")
+}

@@ -1,0 +1,128 @@
+//! The janitor: looks after jobs that are due, and sweeps what deletes left. Everything it does can be done twice.
+
+use std::time::Duration;
+
+use domain::job::{Next, QUEUE_PATIENCE};
+use domain::{Job, JobId, JobStatus, Result, Timestamp};
+use ports::Message;
+use store::keys::SHARDS;
+use store::sweeps::Sweep;
+use tracing::{info, warn};
+
+use crate::App;
+
+/// Which jobs to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Those whose time has come.
+    Due,
+    /// All that are not final: whoever had them is known to be gone (the one server of a machine has just started).
+    All,
+}
+
+/// How many notes are read at a time.
+const BATCH: usize = 200;
+
+/// A run that was under way when its function was deleted may write something after the first sweep; by this time none
+/// is under way any more (the longest timeout, and what a lease adds to it).
+const STRAGGLERS: Duration = Duration::from_secs(20 * 60);
+
+impl App {
+    /// Puts jobs that were left (by a crash, or a queue that was away) back into the queue. How many.
+    pub async fn requeue(&self, look: Look) -> Result<usize> {
+        let now = self.clock.now();
+        let mut requeued = 0;
+        for shard in 0..SHARDS {
+            loop {
+                let until = (look == Look::Due).then_some(now);
+                let notes = self.store.due_jobs(shard, until, BATCH).await?;
+                let full = notes.len() == BATCH;
+                let mut moved = 0;
+                for (id, due) in notes {
+                    let step = self.look_at(id, due, look, now).await?;
+                    moved += usize::from(step != Looked::Left);
+                    requeued += usize::from(step == Looked::Requeued);
+                }
+                // Notes that were looked at have moved on; when none did, asking again would give the same ones.
+                if !full || moved == 0 {
+                    break;
+                }
+            }
+        }
+        if requeued > 0 {
+            info!(requeued, "jobs that were left are queued again");
+        }
+        Ok(requeued)
+    }
+
+    async fn look_at(&self, id: JobId, due: Timestamp, look: Look, now: Timestamp) -> Result<Looked> {
+        let job = self.store.job(id).await?.filter(|job| job.due == Some(due));
+        let Some(job) = job else {
+            self.store.drop_due(id, due).await?;
+            return Ok(Looked::Dropped);
+        };
+        let mut after = job.clone();
+        match job.status {
+            // Given back to the queue at a later time than any other: so that looking at all of them ends.
+            JobStatus::Pending if look == Look::All && due == now + QUEUE_PATIENCE => {
+                return Ok(Looked::Left);
+            }
+            JobStatus::Pending => after.due = Some(now + QUEUE_PATIENCE),
+            JobStatus::Running if look == Look::All || job.can_start(now) => {
+                after.faults += 1;
+                if after.after_fault() == Next::Finish {
+                    let gone = "the process that ran it stopped each time";
+                    self.store.step_from_running(&job, &self.gave_up(&after, gone)).await?;
+                    return Ok(Looked::Dropped);
+                }
+                after.release(now);
+            }
+            _ => return Ok(Looked::Left),
+        }
+        if !self.record_step(&job, &after).await? {
+            return Ok(Looked::Left);
+        }
+        self.send_again(&after).await;
+        Ok(Looked::Requeued)
+    }
+
+    async fn send_again(&self, job: &Job) {
+        let message = Message { job_id: job.id, workspace_id: job.workspace_id };
+        if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
+            warn!(job = %job.id, %error, "a job could not be queued again; the next look will");
+        }
+    }
+
+    /// Removes what deletes left. How many of them are done with.
+    pub async fn sweep(&self) -> Result<usize> {
+        let now = self.clock.now();
+        let mut done = 0;
+        for sweep in self.store.sweeps(BATCH).await? {
+            let swept = match &sweep {
+                Sweep::Function { id, .. } => {
+                    let removed = self.runtime.remove(*id).await;
+                    if let Err(error) = &removed {
+                        warn!(function = %id, %error, "a deleted function's deployment could not be removed yet");
+                    }
+                    self.store.sweep_function(*id).await? && removed.is_ok()
+                }
+                Sweep::Workspace { id, .. } => {
+                    self.store.sweep_workspace(*id, now).await?;
+                    true
+                }
+            };
+            if swept && sweep.deleted_at() + STRAGGLERS <= now {
+                self.store.swept(&sweep).await?;
+                done += 1;
+            }
+        }
+        Ok(done)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Looked {
+    Requeued,
+    Dropped,
+    Left,
+}

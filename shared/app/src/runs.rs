@@ -1,0 +1,251 @@
+//! Running a job and writing down what came of it: what SYNC invocations and the worker share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::job::{Next, Outcome, cut_error};
+use domain::{Error, ExecutionType, Function, Job, JobStatus, Kind, Logs, Payload, Result, Version, limits};
+use ports::{Durability, Invocation, RuntimeError};
+use store::payloads::Part;
+use tracing::{error, warn};
+
+use crate::{App, busy, random};
+
+/// A run that ended, with its texts at hand.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// As it is recorded.
+    pub job: Job,
+    /// What the handler returned, as JSON text.
+    pub output: Option<String>,
+    /// What it printed.
+    pub logs: Logs,
+}
+
+/// What became of a job that a worker had.
+pub(crate) enum Step {
+    /// It is final.
+    Finished(Ran),
+    /// It waits again; look at it after this long.
+    Again(Duration),
+    /// The platform gave up on it.
+    GaveUp,
+    /// Someone else has it, or it is gone.
+    Lost,
+}
+
+impl App {
+    /// A job of this function, accepted now.
+    pub(crate) async fn new_job(&self, function: &Function, version: u32, event: &Bytes) -> Result<Job> {
+        let id = random::job_id();
+        let text = String::from_utf8(event.to_vec()).map_err(Error::internal)?;
+        Ok(Job {
+            id,
+            function_id: function.id,
+            workspace_id: function.workspace_id,
+            owner_id: function.owner_id,
+            version,
+            execution_type: function.execution_type,
+            status: JobStatus::Pending,
+            input: self.store.keep(function.id, id, Part::Input, text).await?,
+            output: None,
+            error: None,
+            logs: None,
+            created_at: self.clock.now(),
+            started_at: None,
+            completed_at: None,
+            duration_us: None,
+            attempts: 0,
+            faults: 0,
+            cold_start: false,
+            lease: None,
+            due: None,
+        })
+    }
+
+    /// Runs a new job at once. It is recorded when it ends or, if that takes longer than the grace, as running
+    /// meanwhile: before, nobody was told of it, so a crash takes nothing back.
+    pub(crate) async fn run_directly(
+        self: Arc<Self>,
+        function: Arc<Function>,
+        version: Arc<Version>,
+        mut job: Job,
+        event: Bytes,
+    ) -> Result<Ran> {
+        job.start(random::lease_id(), &function.settings, self.clock.now());
+        let invocation = invocation(&function, version, &job, event, self.config.sync_patience);
+        let mut run = self.runtime.invoke(invocation);
+        let (ran, recorded) = tokio::select! {
+            biased;
+            ran = &mut run => (ran, false),
+            () = tokio::time::sleep(self.config.sync_grace) => {
+                let (ran, recorded) = tokio::join!(run, self.store.add_job(&job, Durability::Crash));
+                if !recorded? {
+                    return Err(Error::internal("a job id was drawn twice"));
+                }
+                (ran, true)
+            }
+        };
+        let (after, ran, refused) = match ran {
+            Ok(outcome) => {
+                let (after, ran) = self.ended(&job, outcome).await?;
+                (after, ran, None)
+            }
+            Err(RuntimeError::Busy { retry_after }) => {
+                if recorded {
+                    self.store.discard_job(&job).await?;
+                }
+                return Err(busy(retry_after));
+            }
+            Err(RuntimeError::Failed(reason)) => {
+                let after = self.gave_up(&job, &reason);
+                let ran = Ran { job: after.clone(), output: None, logs: Logs::default() };
+                (after, ran, Some(could_not_run(&reason)))
+            }
+        };
+        let written = if recorded {
+            self.store.step_from_running(&job, &after).await?
+        } else {
+            self.store.add_job(&after, Durability::Crash).await?
+        };
+        match refused {
+            Some(error) => Err(error),
+            // The janitor took it over, or its function was deleted under it: the result is not ours to give.
+            None if !written => {
+                Err(Error::new(Kind::NotFound, "JOB_NOT_FOUND", "The function was deleted while it ran"))
+            }
+            None => Ok(ran),
+        }
+    }
+
+    /// Runs a job that this worker has begun, and records what came of it.
+    pub(crate) async fn run_begun(&self, function: &Function, version: Version, job: Job) -> Result<Step> {
+        let event = Bytes::from(self.store.text(&job.input).await?);
+        let invocation = invocation(function, Arc::new(version), &job, event, domain::job::LEASE_MARGIN / 2);
+        match self.runtime.invoke(invocation).await {
+            Ok(outcome) => {
+                let failed = outcome.result.is_err();
+                if failed && let Next::Retry(after) = job.after_failure(&function.settings) {
+                    return self.give_back(&job, job.clone(), after).await;
+                }
+                let (after, ran) = self.ended(&job, outcome).await?;
+                let written = self.store.step_from_running(&job, &after).await?;
+                Ok(if written { Step::Finished(ran) } else { Step::Lost })
+            }
+            Err(RuntimeError::Busy { retry_after }) => {
+                let mut waiting = job.clone();
+                waiting.put_back(self.clock.now());
+                let written = self.store.step_from_running(&job, &waiting).await?;
+                Ok(if written { Step::Again(retry_after) } else { Step::Lost })
+            }
+            Err(RuntimeError::Failed(reason)) => {
+                warn!(job = %job.id, attempt = job.attempts, reason, "the platform failed around a run");
+                let mut tried = job.clone();
+                tried.faults += 1;
+                match tried.after_fault() {
+                    Next::Retry(after) => self.give_back(&job, tried, after).await,
+                    Next::Finish => {
+                        let after = self.gave_up(&tried, &reason);
+                        let written = self.store.step_from_running(&job, &after).await?;
+                        Ok(if written { Step::GaveUp } else { Step::Lost })
+                    }
+                }
+            }
+        }
+    }
+
+    async fn give_back(&self, job: &Job, mut released: Job, after: Duration) -> Result<Step> {
+        released.release(self.clock.now());
+        let written = self.store.step_from_running(job, &released).await?;
+        Ok(if written { Step::Again(after) } else { Step::Lost })
+    }
+
+    /// The job as an outcome leaves it. Large texts are kept first, under a name that is this lease's own.
+    async fn ended(&self, job: &Job, outcome: Outcome) -> Result<(Job, Ran)> {
+        let lease = job.lease.as_ref().map(|lease| lease.id.clone()).unwrap_or_default();
+        let mut after = job.clone();
+        let (status, output) = match outcome.result {
+            Ok(output) if output.len() > limits::OUTPUT => {
+                after.error = Some(too_large(output.len()));
+                (JobStatus::Error, None)
+            }
+            Ok(output) => (JobStatus::Success, Some(output)),
+            Err(text) => {
+                after.error = Some(cut_error(&text));
+                (JobStatus::Error, None)
+            }
+        };
+        after.output = None;
+        if let Some(output) = &output {
+            let part = Part::Output(&lease);
+            after.output = Some(self.store.keep(job.function_id, job.id, part, output.clone()).await?);
+        }
+        after.logs = self.kept_logs(job, &lease, &outcome.logs).await?;
+        after.duration_us = Some((outcome.duration * 1000.0).max(0.0) as u64);
+        after.cold_start = outcome.cold_start;
+        after.finish(status, self.clock.now());
+        let ran = Ran { job: after.clone(), output, logs: outcome.logs };
+        Ok((after, ran))
+    }
+
+    async fn kept_logs(&self, job: &Job, lease: &str, logs: &Logs) -> Result<Option<Payload>> {
+        if logs.is_empty() {
+            return Ok(None);
+        }
+        let text = serde_json::to_string(logs).map_err(Error::internal)?;
+        Ok(Some(self.store.keep(job.function_id, job.id, Part::Logs(lease), text).await?))
+    }
+
+    /// The job as it is when the platform gives up on it.
+    pub(crate) fn gave_up(&self, job: &Job, reason: &str) -> Job {
+        error!(job = %job.id, attempts = job.attempts, reason, "the platform gave up on a job");
+        let mut after = job.clone();
+        let times = if job.attempts == 1 { "once".to_owned() } else { format!("{} times", job.attempts) };
+        after.error = Some(cut_error(&format!(
+            "PlatformError: the platform failed to run this ({times} tried): {reason}"
+        )));
+        after.finish(JobStatus::Error, self.clock.now());
+        after
+    }
+}
+
+fn invocation(
+    function: &Function,
+    version: Arc<Version>,
+    job: &Job,
+    event: Bytes,
+    patience: Duration,
+) -> Invocation {
+    Invocation {
+        job_id: job.id,
+        attempt: job.attempts,
+        workspace_id: function.workspace_id,
+        function_name: function.name.as_str().into(),
+        version,
+        settings: Arc::new(function.settings.clone()),
+        event,
+        patience,
+    }
+}
+
+fn too_large(bytes: usize) -> String {
+    format!(
+        "ResultTooLarge: the handler returned {bytes} bytes of JSON; at most {} can be carried. Store large results \
+         elsewhere and return where they are.",
+        limits::OUTPUT
+    )
+}
+
+fn could_not_run(reason: &str) -> Error {
+    Error {
+        message: format!("The function could not be run: {reason}"),
+        ..Error::unavailable(reason.to_owned())
+    }
+}
+
+/// Whether a run of this function may be done by the process that answers the caller.
+pub(crate) fn runs_directly(function: &Function, direct_limit: Option<Duration>) -> bool {
+    let timeout = Duration::from_secs(function.settings.timeout_seconds.into());
+    function.execution_type == ExecutionType::Sync && direct_limit.is_none_or(|limit| timeout <= limit)
+}

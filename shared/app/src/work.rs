@@ -1,0 +1,99 @@
+//! What a worker does with a message: on AWS a Lambda behind SQS, on one machine a few tasks.
+
+use std::time::Duration;
+
+use domain::job::Next;
+use domain::{Error, Job, JobStatus, Result, Version};
+use ports::Message;
+use tracing::info;
+
+use crate::runs::Step;
+use crate::{App, random};
+
+/// What is to become of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Its job is over, or no job of ours any more.
+    Ack,
+    /// Show it again after this long.
+    Release(Duration),
+    /// The platform gave up on its job: to the dead letters.
+    Bury,
+}
+
+impl App {
+    /// Runs the job that a message names, unless that has been done. An error is a fault of the platform before the job
+    /// was begun: show the message again.
+    pub async fn work(&self, message: &Message) -> Result<Disposition> {
+        let Some(job) = self.store.job(message.job_id).await? else { return Ok(Disposition::Ack) };
+        let now = self.clock.now();
+        if job.status.is_final() {
+            return Ok(Disposition::Ack);
+        }
+        if !job.can_start(now) {
+            let until = job.lease.as_ref().map_or(now, |lease| lease.until);
+            return Ok(Disposition::Release(
+                Duration::from_millis(until.millis_since(now)) + Duration::from_secs(1),
+            ));
+        }
+        let Some(function) = self.store.function(job.function_id).await? else { return Ok(Disposition::Ack) };
+        if !store::functions::is_invocable(&function) {
+            self.finish_unbegun(&job, "the function was disabled before this job began").await?;
+            return Ok(Disposition::Ack);
+        }
+        let Some(version) = self.version_of(&job, &function).await? else {
+            self.finish_unbegun(&job, "the version that this job was submitted with is gone").await?;
+            return Ok(Disposition::Ack);
+        };
+        let mut begun = job.clone();
+        if job.status == JobStatus::Running {
+            // Who had it is past the lease: the platform's fault.
+            begun.faults += 1;
+            if begun.after_fault() == Next::Finish {
+                let gave_up = self.gave_up(&begun, "the process that ran it stopped each time");
+                return Ok(match self.record_step(&job, &gave_up).await? {
+                    true => Disposition::Bury,
+                    false => Disposition::Ack,
+                });
+            }
+        }
+        begun.start(random::lease_id(), &function.settings, now);
+        if !self.record_step(&job, &begun).await? {
+            return Ok(Disposition::Release(Duration::from_secs(1)));
+        }
+        Ok(match self.run_begun(&function, version, begun).await? {
+            Step::Finished(ran) => {
+                info!(job = %ran.job.id, function = %function.id, status = ran.job.status.as_str(), attempt = ran.job.attempts, "job finished");
+                Disposition::Ack
+            }
+            Step::Again(after) => Disposition::Release(after),
+            Step::GaveUp => Disposition::Bury,
+            Step::Lost => Disposition::Ack,
+        })
+    }
+
+    async fn version_of(&self, job: &Job, function: &domain::Function) -> Result<Option<Version>> {
+        if job.version == function.current.version {
+            return Ok(Some(function.current.clone()));
+        }
+        self.store.version(function.id, job.version).await
+    }
+
+    /// Ends a job that can't be begun.
+    async fn finish_unbegun(&self, job: &Job, why: &str) -> Result<()> {
+        let mut after = job.clone();
+        after.error = Some(format!("NotRun: {why}"));
+        after.finish(JobStatus::Error, self.clock.now());
+        match self.record_step(job, &after).await? {
+            true => Ok(()),
+            false => Err(Error::unavailable("another worker was first")),
+        }
+    }
+
+    pub(crate) async fn record_step(&self, before: &Job, after: &Job) -> Result<bool> {
+        match before.status {
+            JobStatus::Running => self.store.step_from_running(before, after).await,
+            _ => self.store.step_from_pending(before, after).await,
+        }
+    }
+}

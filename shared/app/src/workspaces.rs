@@ -1,0 +1,71 @@
+//! Workspaces.
+
+use domain::{Result, UserId, Workspace, WorkspaceId};
+use store::workspaces::not_found;
+
+use crate::{App, Listed, PageRequest, random};
+
+impl App {
+    /// Makes a workspace. 409 if the owner has one of this name.
+    pub async fn create_workspace(
+        &self,
+        owner: UserId,
+        name: &str,
+        description: Option<String>,
+    ) -> Result<Workspace> {
+        let now = self.clock.now();
+        let workspace = Workspace {
+            id: random::workspace_id(),
+            name: name.trim().to_owned(),
+            description,
+            owner_id: owner,
+            revision: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        self.store.create_workspace(&workspace).await?;
+        Ok(workspace)
+    }
+
+    /// A user's workspaces, newest first.
+    pub async fn workspaces(&self, owner: UserId, page: PageRequest) -> Result<Listed<Workspace>> {
+        self.store.workspaces(owner, page).await
+    }
+
+    /// A user's workspace. 404 if it isn't there, or isn't theirs.
+    pub async fn workspace(&self, caller: UserId, id: WorkspaceId) -> Result<Workspace> {
+        let workspace = self.store.workspace(id).await?;
+        workspace.filter(|workspace| workspace.owner_id == caller).ok_or_else(not_found)
+    }
+
+    /// Changes what is given. 409 if the new name is taken.
+    pub async fn update_workspace(
+        &self,
+        caller: UserId,
+        id: WorkspaceId,
+        name: Option<&str>,
+        description: Option<String>,
+    ) -> Result<Workspace> {
+        let before = self.workspace(caller, id).await?;
+        let mut after = before.clone();
+        if let Some(name) = name {
+            after.name = name.trim().to_owned();
+        }
+        if description.is_some() {
+            after.description = description;
+        }
+        if after == before {
+            return Ok(before);
+        }
+        after.revision += 1;
+        after.updated_at = self.clock.now();
+        self.store.update_workspace(&before, &after).await?;
+        Ok(after)
+    }
+
+    /// Deletes a workspace and all in it: out of reach when this returns, swept after.
+    pub async fn delete_workspace(&self, caller: UserId, id: WorkspaceId) -> Result<()> {
+        let workspace = self.workspace(caller, id).await?;
+        self.store.delete_workspace(&workspace, self.clock.now()).await
+    }
+}
