@@ -292,7 +292,15 @@ fn check(language: Language, code: String, faults: &mut Vec<Fault>) -> Option<So
     }
 }
 
-/// What is wrong with an environment that a schema can't say.
+/// What is wrong with code and environment that a schema can't say.
+pub fn faults(code: Option<(Language, &str)>, environment: Option<&BTreeMap<String, String>>) -> Vec<Fault> {
+    let mut faults = environment.map(environment_faults).unwrap_or_default();
+    if let Some((language, code)) = code {
+        check(language, code.to_owned(), &mut faults);
+    }
+    faults
+}
+
 fn environment_faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (key, value) in environment {

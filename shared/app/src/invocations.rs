@@ -88,10 +88,26 @@ impl App {
     ) -> Result<Invoked> {
         let accepted = job.clone();
         let run = self.clone().run_directly(Arc::new(function), Arc::new(version), job, event);
+        let run = self.unless_stopping(run);
         let run = self.tasks.spawn(run.in_current_span());
         match tokio::time::timeout(self.config.gateway_wait, run).await {
             Ok(ran) => Ok(Invoked::Ran(Box::new(ran.map_err(Error::internal)??))),
             Err(_) => Ok(Invoked::Accepted(Box::new(self.job_now(accepted).await?))),
+        }
+    }
+
+    /// The work, until the process stops.
+    pub(crate) fn unless_stopping<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + use<T, F>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let stopping = self.stopping.clone().cancelled_owned();
+        async move {
+            tokio::select! {
+                biased;
+                done = work => done,
+                () = stopping => Err(Error::unavailable("the server is stopping")),
+            }
         }
     }
 
@@ -140,15 +156,16 @@ impl App {
         Ok(Ran { job, output, logs })
     }
 
-    /// How many runs that this process began are still under way.
-    pub fn running(&self) -> usize {
-        self.tasks.len()
-    }
-
-    /// Resolves when all of them are over. New ones are not kept from beginning.
+    /// Resolves when all runs that this process began are over.
     pub async fn drained(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Breaks off what still runs. Its jobs stay as they are recorded: see [`Look::Stopping`](crate::janitor::Look).
+    pub async fn break_off(&self) {
+        self.stopping.cancel();
+        self.drained().await;
     }
 }
 

@@ -9,15 +9,18 @@ use store::keys::SHARDS;
 use store::sweeps::Sweep;
 use tracing::{info, warn};
 
-use crate::App;
+use crate::{App, PageRequest};
 
 /// Which jobs to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// Those whose time has come.
     Due,
-    /// All that are not final: whoever had them is known to be gone (the one server of a machine has just started).
-    All,
+    /// All that were accepted or begun before this moment and are not final: whoever had them is known to be gone,
+    /// since the one server of a machine started then.
+    LeftBefore(Timestamp),
+    /// All that run: the one server of a machine is stopping, and has broken them off.
+    Stopping,
 }
 
 /// How many notes are read at a time.
@@ -31,21 +34,20 @@ impl App {
     /// Puts jobs that were left (by a crash, or a queue that was away) back into the queue. How many.
     pub async fn requeue(&self, look: Look) -> Result<usize> {
         let now = self.clock.now();
+        // A job that is given back is due at `now` and this patience, so going up to there meets each one.
+        let until = if look == Look::Due { now } else { now + QUEUE_PATIENCE };
         let mut requeued = 0;
         for shard in 0..SHARDS {
+            let mut after = None;
             loop {
-                let until = (look == Look::Due).then_some(now);
-                let notes = self.store.due_jobs(shard, until, BATCH).await?;
-                let full = notes.len() == BATCH;
-                let mut moved = 0;
-                for (id, due) in notes {
-                    let step = self.look_at(id, due, look, now).await?;
-                    moved += usize::from(step != Looked::Left);
-                    requeued += usize::from(step == Looked::Requeued);
+                let page = PageRequest { limit: BATCH, after: after.take() };
+                let notes = self.store.due_jobs(shard, until, page).await?;
+                for (id, due) in notes.items {
+                    requeued += usize::from(self.look_at(id, due, look, now).await?);
                 }
-                // Notes that were looked at have moved on; when none did, asking again would give the same ones.
-                if !full || moved == 0 {
-                    break;
+                match notes.next {
+                    Some(next) => after = Some(next),
+                    None => break,
                 }
             }
         }
@@ -55,35 +57,37 @@ impl App {
         Ok(requeued)
     }
 
-    async fn look_at(&self, id: JobId, due: Timestamp, look: Look, now: Timestamp) -> Result<Looked> {
+    /// Looks at one job. Whether it was queued again.
+    async fn look_at(&self, id: JobId, due: Timestamp, look: Look, now: Timestamp) -> Result<bool> {
         let job = self.store.job(id).await?.filter(|job| job.due == Some(due));
         let Some(job) = job else {
             self.store.drop_due(id, due).await?;
-            return Ok(Looked::Dropped);
+            return Ok(false);
         };
+        let left = |since: Timestamp| matches!(look, Look::LeftBefore(start) if since < start);
         let mut after = job.clone();
         match job.status {
-            // Given back to the queue at a later time than any other: so that looking at all of them ends.
-            JobStatus::Pending if look == Look::All && due == now + QUEUE_PATIENCE => {
-                return Ok(Looked::Left);
+            JobStatus::Pending if look == Look::Due || left(job.created_at) => {
+                after.due = Some(now + QUEUE_PATIENCE);
             }
-            JobStatus::Pending => after.due = Some(now + QUEUE_PATIENCE),
-            JobStatus::Running if look == Look::All || job.can_start(now) => {
+            JobStatus::Running if look == Look::Stopping => after.put_back(now),
+            JobStatus::Running if left(job.started_at.unwrap_or(now)) || (look == Look::Due && job.can_start(now)) => {
                 after.faults += 1;
                 if after.after_fault() == Next::Finish {
                     let gone = "the process that ran it stopped each time";
                     self.store.step_from_running(&job, &self.gave_up(&after, gone)).await?;
-                    return Ok(Looked::Dropped);
+                    return Ok(false);
                 }
                 after.release(now);
             }
-            _ => return Ok(Looked::Left),
+            _ => return Ok(false),
         }
-        if !self.record_step(&job, &after).await? {
-            return Ok(Looked::Left);
+        // A job that this look gave back already is met once more, at the end.
+        if after.due == job.due || !self.record_step(&job, &after).await? {
+            return Ok(false);
         }
         self.send_again(&after).await;
-        Ok(Looked::Requeued)
+        Ok(true)
     }
 
     async fn send_again(&self, job: &Job) {
@@ -118,11 +122,4 @@ impl App {
         }
         Ok(done)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looked {
-    Requeued,
-    Dropped,
-    Left,
 }

@@ -23,8 +23,10 @@ use std::time::Duration;
 use domain::{Error, Kind};
 use ports::{Blobs, Clock, Queue, Runtime, Table};
 use quick_cache::sync::Cache;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use store::metrics::Series;
 pub use store::{Listed, PageRequest, Store};
 
 /// The parts that a home gives.
@@ -79,6 +81,7 @@ pub struct App {
     passwords: passwords::Passwords,
     code: Cache<String, Arc<str>>,
     tasks: TaskTracker,
+    stopping: CancellationToken,
     config: Config,
 }
 
@@ -96,6 +99,7 @@ impl App {
             passwords: passwords::Passwords::new(config.password_hashes),
             code: Cache::new(CACHED_SOURCES),
             tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
             config,
         }
     }

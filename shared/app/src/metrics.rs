@@ -3,7 +3,7 @@
 use domain::metrics::{Counters, Period};
 use domain::{Function, FunctionId, Result, UserId, Workspace, WorkspaceId};
 use store::keys::Scope;
-use store::metrics::PeriodCounters;
+use store::metrics::Series;
 
 use crate::App;
 
@@ -14,7 +14,7 @@ pub struct FunctionMetrics {
     /// Since it was made.
     pub total: Counters,
     /// In the period asked for.
-    pub period: PeriodCounters,
+    pub period: Series,
 }
 
 /// What is known of a workspace's runs.
@@ -26,7 +26,7 @@ pub struct WorkspaceMetrics {
     /// Since it was made.
     pub total: Counters,
     /// In the period asked for.
-    pub period: PeriodCounters,
+    pub period: Series,
 }
 
 impl App {

@@ -25,6 +25,10 @@ impl App {
     /// Runs the job that a message names, unless that has been done. An error is a fault of the platform before the job
     /// was begun: show the message again.
     pub async fn work(&self, message: &Message) -> Result<Disposition> {
+        self.tasks.track_future(self.unless_stopping(self.work_on(message))).await
+    }
+
+    async fn work_on(&self, message: &Message) -> Result<Disposition> {
         let Some(job) = self.store.job(message.job_id).await? else { return Ok(Disposition::Ack) };
         let now = self.clock.now();
         if job.status.is_final() {

@@ -101,20 +101,24 @@ impl Store {
         Ok((listed, total))
     }
 
-    /// Up to `limit` jobs that are to be looked at by now (`None`: whatever their time), of one shard.
+    /// Jobs that are to be looked at by `until`, the earliest first, of one shard.
     pub async fn due_jobs(
         &self,
         shard: u64,
-        now: Option<Timestamp>,
-        limit: usize,
-    ) -> Result<Vec<(JobId, Timestamp)>> {
-        let sort = match now {
-            Some(now) => Sort::Between("0".to_owned(), format!("{now}~")),
-            None => Sort::All,
+        until: Timestamp,
+        page: PageRequest,
+    ) -> Result<Listed<(JobId, Timestamp)>> {
+        let query = Query {
+            partition: keys::due_partition(shard),
+            // Every note's sort key begins with a digit; `~` comes after the `#` that follows the time.
+            sort: Sort::Between("0".to_owned(), format!("{until}~")),
+            limit: page.limit,
+            after: page.after,
+            ..Query::default()
         };
-        let page =
-            self.table.query(&Query { sort, ..Query::partition(keys::due_partition(shard), limit) }).await?;
-        page.items.iter().map(read_due).collect()
+        let found = self.table.query(&query).await?;
+        let items = found.items.iter().map(read_due).collect::<Result<_>>()?;
+        Ok(Listed { items, next: found.next })
     }
 
     /// Takes away a note about a job that is not there or not as it says any more.

@@ -18,7 +18,7 @@ const LAST: &str = "last_executed_at";
 
 /// The counters of a period.
 #[derive(Clone, Debug, Default)]
-pub struct PeriodCounters {
+pub struct Series {
     /// One for each point of the series, oldest first.
     pub points: Vec<(Timestamp, Counters)>,
     /// All of them together.
@@ -108,7 +108,7 @@ impl Store {
     }
 
     /// The counters of a period up to now.
-    pub async fn period(&self, scope: Scope, period: Period, now: Timestamp) -> Result<PeriodCounters> {
+    pub async fn period(&self, scope: Scope, period: Period, now: Timestamp) -> Result<Series> {
         let mut points: BTreeMap<Timestamp, Counters> =
             period.points(now).into_iter().map(|point| (point, Counters::default())).collect();
         let hours = Sort::Between(keys::hour(period.start(now)), keys::hour(now));
@@ -128,7 +128,7 @@ impl Store {
         }
         let mut sum = Counters::default();
         points.values().for_each(|point| sum.merge(point));
-        Ok(PeriodCounters { points: points.into_iter().collect(), sum })
+        Ok(Series { points: points.into_iter().collect(), sum })
     }
 }
 

@@ -1,0 +1,109 @@
+//! `POST /functions/`
+
+use std::collections::BTreeMap;
+
+use app::functions::{NewFunction, faults};
+use axum::Json;
+use axum::extract::State;
+use domain::{Fault, Settings, WorkspaceId};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use web::{AppState, Body, Caller, Fields, Input, Result};
+
+use super::{ENDPOINT, ExecutionType, Function, Runtime};
+
+/// A function to be.
+#[derive(Deserialize, ToSchema)]
+pub struct FunctionCreate {
+    /// Unique in its workspace whatever its case.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    name: String,
+    /// What it is written in.
+    runtime: Runtime,
+    /// Its source, at most 1 MiB, with a `handler`.
+    #[schema(max_length = 1048576)]
+    code: String,
+    /// Whether a caller waits; SYNC where absent.
+    execution_type: Option<ExecutionType>,
+    /// The workspace to put it in.
+    workspace_id: Uuid,
+    /// The path of its HTTP trigger; made from the name where absent.
+    #[schema(max_length = 100, pattern = "^/(?:-/)*-?[a-z0-9](?:(?:/(?:-/)*-?|-(?:/-)*/?)?[a-z0-9])*$")]
+    endpoint: Option<String>,
+    /// MiB; 256 where absent.
+    #[schema(minimum = 128, maximum = 10240, default = 256)]
+    memory_mb: Option<u32>,
+    /// Seconds; 30 where absent.
+    #[schema(minimum = 1, maximum = 900, default = 30)]
+    timeout_seconds: Option<u32>,
+    /// Its variables, at most 4 KB in all.
+    environment: Option<BTreeMap<String, String>>,
+    /// Whether its HTTP trigger answers without a key; false where absent.
+    public: Option<bool>,
+    /// How often a queued job is run in all while the code fails; 1 where absent.
+    #[schema(minimum = 1, maximum = 10, default = 1)]
+    max_attempts: Option<u32>,
+}
+
+impl Input for FunctionCreate {
+    /// What no schema can say of code and environment, beside what the schema found.
+    fn extra(fields: &Fields<'_>) -> Vec<Fault> {
+        let read = |name| fields.get(name).cloned();
+        let language = read("runtime").and_then(|runtime| serde_json::from_value::<Runtime>(runtime).ok());
+        let code = language.zip(fields.text("code")).map(|(language, code)| (language.into(), code));
+        let environment = read("environment").and_then(|all| serde_json::from_value(all).ok());
+        faults(code, environment.as_ref())
+    }
+}
+
+/// Saves a function and makes it ready to run.
+#[utoipa::path(
+    post, path = "/functions/", operation_id = "functions.create", tag = "functions",
+    request_body = FunctionCreate,
+    responses(
+        (status = 200, description = "Saved", body = Function),
+        (status = 404, description = "The workspace is not there, or not the caller's"),
+        (status = 409, description = "The name or the endpoint is taken in this workspace"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"]))),
+    security(("user" = []))
+)]
+pub async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Body(new): Body<FunctionCreate>,
+) -> Result<Json<Function>> {
+    let defaults = Settings::default();
+    let new = NewFunction {
+        workspace_id: WorkspaceId(new.workspace_id),
+        name: new.name,
+        description: String::new(),
+        language: new.runtime.into(),
+        code: new.code,
+        execution_type: new.execution_type.map(Into::into).unwrap_or_default(),
+        endpoint: new.endpoint,
+        public: new.public.unwrap_or_default(),
+        http_methods: None,
+        settings: Settings {
+            memory_mb: new.memory_mb.unwrap_or(defaults.memory_mb),
+            timeout_seconds: new.timeout_seconds.unwrap_or(defaults.timeout_seconds),
+            environment: new.environment.unwrap_or_default(),
+            max_attempts: new.max_attempts.unwrap_or(defaults.max_attempts),
+        },
+    };
+    let function = state.app.create_function(caller.user_id, new).await?;
+    let code = state.app.code(&function.current).await?;
+    Ok(Json(Function::with_code(function, code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    #[test]
+    fn the_schema_has_the_pattern_that_is_tested() {
+        let schema = serde_json::to_value(super::FunctionCreate::schema()).unwrap();
+        assert_eq!(schema["properties"]["endpoint"]["pattern"], super::ENDPOINT);
+    }
+}

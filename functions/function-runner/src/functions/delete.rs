@@ -1,0 +1,28 @@
+//! `DELETE /functions/{function_id}`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Path, Result};
+
+use super::FunctionPath;
+use crate::Deleted;
+
+/// Deletes a function, its versions and its jobs.
+#[utoipa::path(
+    delete, path = "/functions/{function_id}", operation_id = "functions.delete", tag = "functions",
+    params(FunctionPath),
+    responses(
+        (status = 200, description = "Out of reach, to be swept", body = Deleted),
+        (status = 409, description = "It was changed meanwhile"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write"]))),
+    security(("user" = []))
+)]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<FunctionPath>,
+) -> Result<Json<Deleted>> {
+    state.app.delete_function(caller.user_id, path.id()).await?;
+    Ok(Json(Deleted::done()))
+}

@@ -1,0 +1,25 @@
+//! `GET /functions/{function_id}`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Path, Result};
+
+use super::{Function, FunctionPath};
+
+/// Shows a function with its code.
+#[utoipa::path(
+    get, path = "/functions/{function_id}", operation_id = "functions.get", tag = "functions",
+    params(FunctionPath),
+    responses((status = 200, description = "The function", body = Function)),
+    extensions(("x-access" = json!(["table:read", "code:read"]))),
+    security(("user" = []))
+)]
+pub async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<FunctionPath>,
+) -> Result<Json<Function>> {
+    let function = state.app.function(caller.user_id, path.id()).await?;
+    let code = state.app.code(&function.current).await?;
+    Ok(Json(Function::with_code(function, code)))
+}

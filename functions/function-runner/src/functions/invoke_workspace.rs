@@ -1,0 +1,40 @@
+//! `POST /functions/{function_id}/invoke/workspace`
+
+use axum::extract::State;
+use axum::response::Response;
+use web::{AppState, BearerToken, Error, PathBody, RawJson, Result};
+
+use super::FunctionPath;
+use crate::jobs::invocation::{Invocation, answer};
+
+/// Invokes a function with a key of its workspace. The body, any JSON value, is its event.
+#[utoipa::path(
+    post, path = "/functions/{function_id}/invoke/workspace", operation_id = "functions.invoke_workspace",
+    tag = "functions",
+    params(FunctionPath),
+    request_body(content = Option<RawJson>, description = "The event; `{}` where empty"),
+    responses(
+        (status = 200, description = "It ran; `status` says how it went", body = Invocation),
+        (status = 202, description = "It is queued, or runs longer than a caller is kept waiting", body = Invocation,
+            headers(("Location" = String, description = "The job"))),
+        (status = 409, description = "The function is disabled"),
+        (status = 429, description = "As much runs at once as may"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write", "payloads:write", "runtime:invoke", "queue:send"]))),
+    security(("workspace_key" = []))
+)]
+pub async fn invoke_workspace(
+    State(state): State<AppState>,
+    BearerToken(key): BearerToken,
+    request: Result<PathBody<FunctionPath, RawJson>, Error>,
+) -> Result<Response> {
+    let key = key.unwrap_or_default();
+    match request {
+        Ok(PathBody { path, body }) => answer(state.app.invoke_with_key(&key, path.id(), body.0).await?),
+        // Who has no good key is not told what else is wrong.
+        Err(fault) => {
+            state.app.auth_key(&key).await?;
+            Err(fault)
+        }
+    }
+}

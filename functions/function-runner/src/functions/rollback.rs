@@ -1,0 +1,41 @@
+//! `POST /functions/{function_id}/rollback`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web::{AppState, Caller, Input, PathBody, Result};
+
+use super::{Function, FunctionPath};
+
+/// Where to go back to.
+#[derive(Deserialize, ToSchema)]
+pub struct Rollback {
+    /// A version that there is.
+    #[schema(minimum = 1, maximum = 999999)]
+    version: u32,
+}
+
+impl Input for Rollback {}
+
+/// Makes another version the one that runs.
+#[utoipa::path(
+    post, path = "/functions/{function_id}/rollback", operation_id = "functions.rollback", tag = "functions",
+    params(FunctionPath),
+    request_body = Rollback,
+    responses(
+        (status = 200, description = "As it is now", body = Function),
+        (status = 409, description = "It was changed meanwhile"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "runtime:deploy"]))),
+    security(("user" = []))
+)]
+pub async fn rollback(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathBody { path, body }: PathBody<FunctionPath, Rollback>,
+) -> Result<Json<Function>> {
+    let function = state.app.rollback(caller.user_id, path.id(), body.version).await?;
+    let code = state.app.code(&function.current).await?;
+    Ok(Json(Function::with_code(function, code)))
+}

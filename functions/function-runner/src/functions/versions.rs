@@ -1,0 +1,63 @@
+//! `GET /functions/{function_id}/versions`
+
+use axum::Json;
+use axum::extract::State;
+use domain::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use web::{AppState, Caller, PathQuery, Result};
+
+use super::{FunctionPath, Runtime};
+use crate::paging::Paging;
+
+/// A version: code that was saved once and never changes.
+#[derive(Serialize, ToSchema)]
+pub struct Version {
+    /// 1, 2, …
+    version: u32,
+    /// What it is written in.
+    runtime: Runtime,
+    /// Its source.
+    code: String,
+    /// SHA-256 of the source, in hex.
+    code_sha256: String,
+    /// When it was saved.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// A page of versions.
+#[derive(Serialize, ToSchema)]
+pub struct VersionList {
+    /// Newest first.
+    versions: Vec<Version>,
+    /// What to pass as `cursor` for the next page; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// Lists a function's versions, newest first, with their code.
+#[utoipa::path(
+    get, path = "/functions/{function_id}/versions", operation_id = "functions.versions", tag = "functions",
+    params(FunctionPath, Paging),
+    responses(
+        (status = 200, description = "A page of them", body = VersionList),
+        (status = 400, description = "The cursor is not of this list"),
+    ),
+    extensions(("x-access" = json!(["table:read", "code:read"]))),
+    security(("user" = []))
+)]
+pub async fn versions(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathQuery { path, query }: PathQuery<FunctionPath, Paging>,
+) -> Result<Json<VersionList>> {
+    let list = query.list(&state.web, caller.user_id, format!("functions/{}/versions", path.id()));
+    let listed = state.app.versions(caller.user_id, path.id(), list.page()?).await?;
+    let mut versions = Vec::with_capacity(listed.items.len());
+    for version in listed.items {
+        let code = state.app.code(&version).await?.as_ref().to_owned();
+        let domain::Version { version, language, code_sha256, created_at, .. } = version;
+        versions.push(Version { version, runtime: language.into(), code, code_sha256, created_at });
+    }
+    Ok(Json(VersionList { versions, next_cursor: list.next(listed.next)? }))
+}

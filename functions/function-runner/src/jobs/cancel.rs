@@ -1,0 +1,22 @@
+//! `POST /jobs/{id}/cancel`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Path, Result};
+
+use super::{Job, JobPath};
+
+/// Withdraws a job that has not begun.
+#[utoipa::path(
+    post, path = "/jobs/{id}/cancel", operation_id = "jobs.cancel", tag = "jobs",
+    params(JobPath),
+    responses(
+        (status = 200, description = "Withdrawn", body = Job),
+        (status = 409, description = "It has begun, or is over"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write", "payloads:read"]))),
+    security(("user" = []))
+)]
+pub async fn cancel(State(state): State<AppState>, caller: Caller, Path(path): Path<JobPath>) -> Result<Json<Job>> {
+    Ok(Json(Job::new(state.app.cancel_job(caller.user_id, path.id()).await?)?))
+}

@@ -1,0 +1,3 @@
+//! `/run`: HTTP triggers.
+
+pub mod trigger;

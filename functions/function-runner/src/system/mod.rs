@@ -1,0 +1,4 @@
+//! `/` and `/health`.
+
+pub mod health;
+pub mod root;

@@ -1,0 +1,52 @@
+//! `POST /users/login`
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use web::{AppState, Body, Input, Result, Source};
+
+/// Who wants to log in.
+#[derive(Deserialize, ToSchema)]
+pub struct UserLogin {
+    /// Whatever its case.
+    #[schema(max_length = 50)]
+    username: String,
+    /// The password.
+    #[schema(max_length = 1024, format = Password)]
+    password: String,
+}
+
+impl Input for UserLogin {}
+
+/// What a user calls with.
+#[derive(Serialize, ToSchema)]
+pub struct Token {
+    /// To be sent as `Authorization: Bearer …`.
+    access_token: String,
+    /// Always `bearer`.
+    token_type: &'static str,
+    /// Seconds until it no longer works.
+    expires_in: u64,
+}
+
+/// Logs a user in.
+#[utoipa::path(
+    post, path = "/users/login", operation_id = "users.login", tag = "users",
+    request_body = UserLogin,
+    responses(
+        (status = 200, description = "A token to call with", body = Token),
+        (status = 401, description = "Incorrect username or password"),
+        (status = 429, description = "Too many wrong passwords"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write"]))),
+)]
+pub async fn login(
+    State(state): State<AppState>,
+    source: Source,
+    Body(login): Body<UserLogin>,
+) -> Result<Json<Token>> {
+    let user = state.app.log_in(&source.network(), &login.username, &login.password).await?;
+    let issued = state.web.tokens.issue(user.id)?;
+    Ok(Json(Token { access_token: issued.access_token, token_type: "bearer", expires_in: issued.expires_in }))
+}

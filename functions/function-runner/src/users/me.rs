@@ -1,0 +1,18 @@
+//! `GET /users/me`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Result};
+
+use super::User;
+
+/// Shows who calls.
+#[utoipa::path(
+    get, path = "/users/me", operation_id = "users.me", tag = "users",
+    responses((status = 200, description = "Who calls", body = User)),
+    extensions(("x-access" = json!(["table:read"]))),
+    security(("user" = []))
+)]
+pub async fn me(State(state): State<AppState>, caller: Caller) -> Result<Json<User>> {
+    Ok(Json(state.app.user(caller.user_id).await?.into()))
+}

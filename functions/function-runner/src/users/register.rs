@@ -1,0 +1,49 @@
+//! `POST /users/register`
+
+use app::users::NewUser;
+use axum::Json;
+use axum::extract::State;
+use domain::Fault;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web::{AppState, Body, Fields, Input, Result};
+
+use super::User;
+
+/// Who wants to register.
+#[derive(Deserialize, ToSchema)]
+pub struct UserCreate {
+    /// Unique whatever its case.
+    #[schema(min_length = 3, max_length = 50, pattern = "^[A-Za-z0-9_.-]+$")]
+    username: String,
+    /// What to call them.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    name: String,
+    /// 8 to 1024 bytes.
+    #[schema(min_length = 8, max_length = 1024, format = Password)]
+    password: String,
+}
+
+impl Input for UserCreate {
+    fn extra(fields: &Fields<'_>) -> Vec<Fault> {
+        let is_long = fields.text("password").is_some_and(|password| password.len() > 1024);
+        let fault = || Fault::new(["body", "password"], "string_too_long", "A password has at most 1024 bytes");
+        is_long.then(fault).into_iter().collect()
+    }
+}
+
+/// Registers a user.
+#[utoipa::path(
+    post, path = "/users/register", operation_id = "users.register", tag = "users",
+    request_body = UserCreate,
+    responses(
+        (status = 200, description = "Registered", body = User),
+        (status = 400, description = "The username is taken"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write"]))),
+)]
+pub async fn register(State(state): State<AppState>, Body(new): Body<UserCreate>) -> Result<Json<User>> {
+    let UserCreate { username, name, password } = new;
+    let user = state.app.register(NewUser { username, name, password }).await?;
+    Ok(Json(user.into()))
+}

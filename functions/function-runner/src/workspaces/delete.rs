@@ -1,0 +1,25 @@
+//! `DELETE /workspaces/{workspace_id}`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Path, Result};
+
+use super::WorkspacePath;
+use crate::Deleted;
+
+/// Deletes a workspace and all in it: functions, their deployed code, keys, jobs.
+#[utoipa::path(
+    delete, path = "/workspaces/{workspace_id}", operation_id = "workspaces.delete", tag = "workspaces",
+    params(WorkspacePath),
+    responses((status = 200, description = "Out of reach, to be swept", body = Deleted)),
+    extensions(("x-access" = json!(["table:read", "table:write"]))),
+    security(("user" = []))
+)]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<WorkspacePath>,
+) -> Result<Json<Deleted>> {
+    state.app.delete_workspace(caller.user_id, path.id()).await?;
+    Ok(Json(Deleted::done()))
+}

@@ -1,0 +1,31 @@
+//! `GET /workspaces/{workspace_id}/functions`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, PathQuery, Result};
+
+use super::WorkspacePath;
+use crate::functions::list::FunctionList;
+use crate::paging::Paging;
+
+/// Lists a workspace's functions, newest first, without their code.
+#[utoipa::path(
+    get, path = "/workspaces/{workspace_id}/functions", operation_id = "workspaces.functions", tag = "workspaces",
+    params(WorkspacePath, Paging),
+    responses(
+        (status = 200, description = "A page of them", body = FunctionList),
+        (status = 400, description = "The cursor is not of this list"),
+    ),
+    extensions(("x-access" = json!(["table:read"]))),
+    security(("user" = []))
+)]
+pub async fn functions(
+    State(state): State<AppState>,
+    caller: Caller,
+    PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
+) -> Result<Json<FunctionList>> {
+    let list = query.list(&state.web, caller.user_id, format!("workspaces/{}/functions", path.id()));
+    let listed = state.app.functions_of_workspace(caller.user_id, path.id(), list.page()?).await?;
+    let next_cursor = list.next(listed.next)?;
+    Ok(Json(FunctionList::new(listed.items, next_cursor)))
+}

@@ -1,0 +1,23 @@
+//! `GET /workspaces/{workspace_id}`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Path, Result};
+
+use super::{Workspace, WorkspacePath};
+
+/// Shows a workspace.
+#[utoipa::path(
+    get, path = "/workspaces/{workspace_id}", operation_id = "workspaces.get", tag = "workspaces",
+    params(WorkspacePath),
+    responses((status = 200, description = "The workspace", body = Workspace)),
+    extensions(("x-access" = json!(["table:read"]))),
+    security(("user" = []))
+)]
+pub async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<WorkspacePath>,
+) -> Result<Json<Workspace>> {
+    Ok(Json(state.app.workspace(caller.user_id, path.id()).await?.into()))
+}

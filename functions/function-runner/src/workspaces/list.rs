@@ -1,0 +1,41 @@
+//! `GET /workspaces/`
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use web::{AppState, Caller, Query, Result};
+
+use super::Workspace;
+use crate::paging::Paging;
+
+/// A page of workspaces.
+#[derive(Serialize, ToSchema)]
+pub struct WorkspaceList {
+    /// Newest first.
+    workspaces: Vec<Workspace>,
+    /// What to pass as `cursor` for the next page; null at the end.
+    next_cursor: Option<String>,
+}
+
+/// Lists the caller's workspaces, newest first.
+#[utoipa::path(
+    get, path = "/workspaces/", operation_id = "workspaces.list", tag = "workspaces",
+    params(Paging),
+    responses(
+        (status = 200, description = "A page of them", body = WorkspaceList),
+        (status = 400, description = "The cursor is not of this list"),
+    ),
+    extensions(("x-access" = json!(["table:read"]))),
+    security(("user" = []))
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<WorkspaceList>> {
+    let list = paging.list(&state.web, caller.user_id, "workspaces");
+    let listed = state.app.workspaces(caller.user_id, list.page()?).await?;
+    let next_cursor = list.next(listed.next)?;
+    Ok(Json(WorkspaceList { workspaces: listed.items.into_iter().map(Into::into).collect(), next_cursor }))
+}
