@@ -71,7 +71,9 @@ impl App {
                 after.due = Some(now + QUEUE_PATIENCE);
             }
             JobStatus::Running if look == Look::Stopping => after.put_back(now),
-            JobStatus::Running if left(job.started_at.unwrap_or(now)) || (look == Look::Due && job.can_start(now)) => {
+            JobStatus::Running
+                if left(job.started_at.unwrap_or(now)) || (look == Look::Due && job.can_start(now)) =>
+            {
                 after.faults += 1;
                 if after.after_fault() == Next::Finish {
                     let gone = "the process that ran it stopped each time";

@@ -1,5 +1,5 @@
 //! What HTTP APIs of this platform have in common: errors and their words, validation, authentication, request ids,
-//! idempotency, cursors, OpenAPI, the Lambda entry. Knows no API document and no use case.
+//! idempotency, cursors, OpenAPI, the Lambda entry. Knows no API document.
 //!
 //! A route file has its wire types, one handler and its tests; the API's crate lists the routes in an [`Api`]; a process
 //! puts APIs into a [`Site`].
@@ -16,6 +16,7 @@ mod layers;
 pub mod openapi;
 mod secrets;
 mod site;
+mod state;
 pub mod style;
 mod tokens;
 pub mod validate;
@@ -24,10 +25,11 @@ mod web;
 pub use api::Api;
 pub use cursor::Cursors;
 pub use error::{Error, Result};
-pub use extract::{BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawJson, Source};
+pub use extract::{BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source};
 pub use layers::observe::{AsWritten, RequestId};
 pub use secrets::{MIN_SECRET, SecretTooShort, Secrets};
 pub use site::Site;
+pub use state::AppState;
 pub use style::Style;
 pub use tokens::{Issued, Tokens};
 pub use validate::{Fields, Input};

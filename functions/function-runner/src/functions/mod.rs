@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// An endpoint: begins with `/`, at most 100 of `[a-z0-9/-]`, no `//` or `--`, no `-` or `/` at the end.
-pub(crate) const ENDPOINT: &str = "^/(?:-/)*-?[a-z0-9](?:(?:/(?:-/)*-?|-(?:/-)*/?)?[a-z0-9])*$";
+/// The path of an HTTP trigger: begins with `/`, has no `//` or `--`, and no `-` or `/` at its end.
+#[derive(Deserialize, ToSchema)]
+#[schema(max_length = 100, pattern = "^/(?:-/)*-?[a-z0-9](?:(?:/(?:-/)*-?|-(?:/-)*/?)?[a-z0-9])*$")]
+pub struct Endpoint(String);
 
 /// Names a function.
 #[derive(Deserialize, IntoParams)]
@@ -193,9 +195,12 @@ impl From<domain::Status> for Status {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     #[test]
     fn endpoints_are_told_apart_as_decided() {
-        let pattern = regex::Regex::new(super::ENDPOINT).unwrap();
+        let schema = serde_json::to_value(super::Endpoint::schema()).unwrap();
+        let pattern = regex::Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
         for good in ["/a", "/a/b-c", "/-a", "/a-/b", "/a/-b", "/0", "/-/-a"] {
             assert!(pattern.is_match(good), "{good}");
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{AppState, Caller, Input, PathBody, Result};
 
-use super::{ExecutionType, Function, FunctionPath, Runtime};
+use super::{Endpoint, ExecutionType, Function, FunctionPath, Runtime};
 
 /// What to change; what is absent or null stays.
 #[derive(Deserialize, ToSchema)]
@@ -25,8 +25,7 @@ pub struct FunctionUpdate {
     /// Whether a caller waits.
     execution_type: Option<ExecutionType>,
     /// The path of its HTTP trigger.
-    #[schema(max_length = 100, pattern = "^/(?:-/)*-?[a-z0-9](?:(?:/(?:-/)*-?|-(?:/-)*/?)?[a-z0-9])*$")]
-    endpoint: Option<String>,
+    endpoint: Option<Endpoint>,
     /// MiB.
     #[schema(minimum = 128, maximum = 10240)]
     memory_mb: Option<u32>,
@@ -66,7 +65,7 @@ pub async fn update(
         language: body.runtime.map(Into::into),
         code: body.code,
         execution_type: body.execution_type.map(Into::into),
-        endpoint: body.endpoint,
+        endpoint: body.endpoint.map(|endpoint| endpoint.0),
         public: body.public,
         memory_mb: body.memory_mb,
         timeout_seconds: body.timeout_seconds,

@@ -17,6 +17,10 @@ use super::{Job, JobPath};
     extensions(("x-access" = json!(["table:read", "table:write", "payloads:read"]))),
     security(("user" = []))
 )]
-pub async fn cancel(State(state): State<AppState>, caller: Caller, Path(path): Path<JobPath>) -> Result<Json<Job>> {
+pub async fn cancel(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<JobPath>,
+) -> Result<Json<Job>> {
     Ok(Json(Job::new(state.app.cancel_job(caller.user_id, path.id()).await?)?))
 }

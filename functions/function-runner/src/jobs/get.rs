@@ -14,6 +14,10 @@ use super::{Job, JobPath};
     extensions(("x-access" = json!(["table:read", "payloads:read"]))),
     security(("user" = []))
 )]
-pub async fn get(State(state): State<AppState>, caller: Caller, Path(path): Path<JobPath>) -> Result<Json<Job>> {
+pub async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<JobPath>,
+) -> Result<Json<Job>> {
     Ok(Json(Job::new(state.app.job(caller.user_id, path.id()).await?)?))
 }

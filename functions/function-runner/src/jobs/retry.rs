@@ -23,6 +23,10 @@ use super::invocation::{Invocation, answer};
     ]))),
     security(("user" = []))
 )]
-pub async fn retry(State(state): State<AppState>, caller: Caller, Path(path): Path<JobPath>) -> Result<Response> {
+pub async fn retry(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<JobPath>,
+) -> Result<Response> {
     answer(state.app.retry_job(caller.user_id, path.id()).await?)
 }

@@ -1,10 +1,10 @@
 //! `ANY /run/{workspace_id}/{endpoint}`
 
 use app::http_trigger::Request;
+use axum::Extension;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::Extension;
 use domain::WorkspaceId;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};

@@ -27,7 +27,8 @@ pub struct UserCreate {
 impl Input for UserCreate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
         let is_long = fields.text("password").is_some_and(|password| password.len() > 1024);
-        let fault = || Fault::new(["body", "password"], "string_too_long", "A password has at most 1024 bytes");
+        let fault =
+            || Fault::new(["body", "password"], "string_too_long", "A password has at most 1024 bytes");
         is_long.then(fault).into_iter().collect()
     }
 }

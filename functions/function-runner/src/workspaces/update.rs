@@ -39,6 +39,7 @@ pub async fn update(
     PathBody { path, body }: PathBody<WorkspacePath, WorkspaceUpdate>,
 ) -> Result<Json<Workspace>> {
     let WorkspaceUpdate { name, description } = body;
-    let workspace = state.app.update_workspace(caller.user_id, path.id(), name.as_deref(), description).await?;
+    let workspace =
+        state.app.update_workspace(caller.user_id, path.id(), name.as_deref(), description).await?;
     Ok(Json(workspace.into()))
 }

@@ -53,6 +53,16 @@ impl FromBody for RawJson {
     }
 }
 
+/// Any bytes, exactly as they came.
+#[derive(Clone, Debug)]
+pub struct RawBody(pub Bytes);
+
+impl FromBody for RawBody {
+    fn from_body(bytes: Bytes) -> Result<Self, Vec<Fault>> {
+        Ok(Self(bytes))
+    }
+}
+
 impl utoipa::PartialSchema for RawJson {
     fn schema() -> RefOr<Schema> {
         let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);

@@ -6,7 +6,7 @@ mod caller;
 mod params;
 mod source;
 
-pub use body::{Body, FromBody, PathBody, RawJson};
+pub use body::{Body, FromBody, PathBody, RawBody, RawJson};
 pub use caller::{BearerToken, Caller};
 pub use params::{Path, PathQuery, Query};
 pub use source::Source;

@@ -47,6 +47,11 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Whether the schema found nothing wrong.
+    pub fn are_good(&self) -> bool {
+        self.faults.is_empty()
+    }
+
     /// A field, if it is there, not null, and no fault was found in it.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
         let is_at_fault =

@@ -55,5 +55,11 @@ pub async fn create(
     let hours = body.and_then(|body| body.expires_hours).unwrap_or(24);
     let issued = state.app.create_auth_key(caller.user_id, path.id(), hours).await?;
     let domain::AuthKey { id, workspace_id, created_at, expires_at, .. } = issued.record;
-    Ok(Json(IssuedAuthKey { id: id.0, key: issued.key, workspace_id: workspace_id.0, created_at, expires_at }))
+    Ok(Json(IssuedAuthKey {
+        id: id.0,
+        key: issued.key,
+        workspace_id: workspace_id.0,
+        created_at,
+        expires_at,
+    }))
 }
