@@ -1,6 +1,9 @@
 //! One machine: the adapters of the ports that need no account, and the server.
 
+pub mod config;
 pub mod files;
+pub mod logging;
 pub mod pool;
 pub mod sandbox;
+pub mod server;
 pub mod sqlite;

@@ -1,9 +1,24 @@
-//! The server of one machine.
+//! `function-runner`: the whole platform on one machine.
 
-fn main() {
+use std::process::ExitCode;
+
+use clap::Parser;
+use localstack::config::{Cli, Command};
+use localstack::{logging, sandbox, server};
+
+fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     // First, and before anything else is set up: this program is also the last step into the sandbox.
-    if arguments.next().is_some_and(|first| first == localstack::sandbox::INIT) {
-        localstack::sandbox::init_main(arguments);
+    if arguments.next().is_some_and(|first| first == sandbox::INIT) {
+        sandbox::init_main(arguments);
+    }
+    let Cli { command: Command::Serve(config) } = Cli::parse();
+    logging::start(config.log);
+    match server::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }

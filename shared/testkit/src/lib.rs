@@ -1,1 +1,23 @@
-//! placeholder
+//! Tests as a caller sees the platform: a real server, HTTP in, HTTP out.
+//!
+//! The server is this workspace's `function-runner` binary on a data directory of its own, or whatever answers at
+//! `FUNCTION_RUNNER_TEST_URL` (a deployed stack, an emulator).
+
+mod client;
+mod server;
+
+pub use client::{Answer, Client, poll};
+pub use server::Server;
+
+/// A Python handler that answers `{"event": event, "from": "python"}` and prints `hello`.
+pub const ECHO_PY: &str =
+    "def handler(event):\n    print('hello')\n    return {'event': event, 'from': 'python'}\n";
+
+/// The same in Node.js.
+pub const ECHO_JS: &str =
+    "exports.handler = async (event) => { console.log('hello'); return {event, from: 'node'}; };\n";
+
+/// A name that no other test has.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}{}", &uuid::Uuid::new_v4().simple().to_string()[..12])
+}

@@ -1,0 +1,132 @@
+//! `/run`: HTTP triggers.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::{Client, Server};
+
+async fn trigger(user: &Client, fields: Value) -> (String, String) {
+    let workspace = user.workspace().await;
+    user.function_with(&workspace, fields).await;
+    (format!("/run/{workspace}/hook"), workspace)
+}
+
+const SHOW: &str = "exports.handler = (event) => event";
+
+#[tokio::test]
+async fn a_request_becomes_an_event_of_payload_2() {
+    let user = Server::shared().user().await;
+    let (path, _) =
+        trigger(&user, json!({"runtime": "NODEJS", "code": SHOW, "endpoint": "/hook", "public": true})).await;
+    let request = user
+        .request(Method::PATCH, &format!("{path}?a=1&a=2&b=%20x"))
+        .header("content-type", "application/json")
+        .header("x-odd", "ünï")
+        .header("cookie", "c=1; d=2")
+        .body("{\"hello\": 1}");
+    let event = user.send(request).await.expect(200);
+    assert_eq!((&event["version"], &event["rawQueryString"]), (&json!("2.0"), &json!("a=1&a=2&b=%20x")));
+    assert_eq!(
+        (&event["rawPath"], &event["queryStringParameters"]),
+        (&json!(path), &json!({"a": "1,2", "b": " x"}))
+    );
+    assert_eq!(event["cookies"], json!(["c=1", "d=2"]));
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("{\"hello\": 1}"), &json!(false)));
+    assert_eq!(event["requestContext"]["http"]["method"], "PATCH");
+    assert!(event["requestContext"]["http"]["sourceIp"].is_string());
+    let headers = event["headers"].as_object().unwrap();
+    assert_eq!(headers["x-odd"], "ünï");
+    assert!(!headers.contains_key("authorization") && !headers.contains_key("connection"), "{headers:?}");
+
+    let request =
+        user.request(Method::POST, &path).header("content-type", "image/png").body(vec![0xff, 0x00]);
+    let event = user.send(request).await.expect(200);
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
+    for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let event = user.send(user.request(method.clone(), &path)).await.expect(200);
+        assert_eq!(event["requestContext"]["http"]["method"], method.as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_shaped_result_becomes_the_response() {
+    let user = Server::shared().user().await;
+    let code = "exports.handler = () => ({statusCode: 201, headers: {'Content-Type': 'image/gif', 'X-N': 1}, \
+                cookies: ['a=1', 'b=2'], body: '/wA=', isBase64Encoded: true})";
+    let (path, _) =
+        trigger(&user, json!({"runtime": "NODEJS", "code": code, "endpoint": "/hook", "public": true})).await;
+    let answer = user.without_token().get(&path).await;
+    assert_eq!((answer.status, &answer.body[..]), (201, &[0xff, 0x00][..]));
+    assert_eq!((answer.header("content-type"), answer.header("x-n")), (Some("image/gif"), Some("1")));
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies, ["a=1", "b=2"]);
+    assert!(answer.header("x-request-id").is_some());
+    // What it is not: any other result is JSON.
+    let (path, _) = trigger(
+        &user,
+        json!({"runtime": "PYTHON", "code": "def handler(event):\n    return [1, 'two']", "endpoint": "/hook", "public": true}),
+    )
+    .await;
+    let answer = user.get(&path).await;
+    assert_eq!(
+        (answer.header("content-type"), answer.expect(200)),
+        (Some("application/json"), json!([1, "two"]))
+    );
+}
+
+#[tokio::test]
+async fn a_private_trigger_wants_a_key_of_its_workspace() {
+    let user = Server::shared().user().await;
+    let (path, workspace) =
+        trigger(&user, json!({"runtime": "NODEJS", "code": SHOW, "endpoint": "/hook"})).await;
+    let refused = user.without_token().get(&path).await;
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    refused.expect(401);
+    user.get(&path).await.expect(401);
+    user.with_token(&user.key(&workspace).await).get(&path).await.expect(200);
+    let elsewhere = user.workspace().await;
+    user.with_token(&user.key(&elsewhere).await).get(&path).await.expect(404);
+    user.get(&format!("/run/{workspace}/other")).await.expect(404);
+    user.get("/run/x/hook").await.expect(422);
+    user.get(&format!("/run/{elsewhere}/hook")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_function_that_fails_is_a_502_that_tells_strangers_nothing() {
+    let user = Server::shared().user().await;
+    for code in [
+        "exports.handler = () => { throw new Error('the secret is 42') }",
+        "exports.handler = () => ({statusCode: 'the secret is 42'})",
+        "exports.handler = () => ({statusCode: 200, body: '!', isBase64Encoded: true})",
+    ] {
+        let (path, _) =
+            trigger(&user, json!({"runtime": "NODEJS", "code": code, "endpoint": "/hook", "public": true}))
+                .await;
+        let answer = user.without_token().get(&path).await;
+        assert!(!String::from_utf8_lossy(&answer.body).contains("secret"), "{code}");
+        let failed = answer.expect(502);
+        assert_eq!(failed["code"], "FUNCTION_FAILED");
+        user.get(&format!("/jobs/{}", failed["job_id"])).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn an_async_trigger_answers_202() {
+    let user = Server::shared().user().await;
+    let fields = json!({"runtime": "NODEJS", "code": SHOW, "endpoint": "/hook", "public": true, "execution_type": "ASYNC"});
+    let (path, _) = trigger(&user, fields).await;
+    let accepted = user.send(user.request(Method::POST, &path).body("text")).await;
+    let body = accepted.expect(202);
+    assert_eq!(accepted.header("location"), Some(format!("/jobs/{}", body["job_id"]).as_str()));
+    assert_eq!(user.finished(&body["job_id"]).await["output"]["body"], "text");
+}
+
+#[tokio::test]
+async fn endpoints_with_several_segments_are_found() {
+    let user = Server::shared().user().await;
+    let workspace = user.workspace().await;
+    let fields = json!({"runtime": "NODEJS", "code": SHOW, "endpoint": "/a/b-c/d", "public": true});
+    user.function_with(&workspace, fields).await;
+    let event = user.get(&format!("/run/{workspace}/a/b-c/d/?x=1")).await.expect(200);
+    assert_eq!(event["rawPath"], format!("/run/{workspace}/a/b-c/d/"));
+    user.get(&format!("/run/{workspace}/a/b-c")).await.expect(404);
+}

@@ -1,0 +1,48 @@
+//! What AWS does on a schedule: the janitor, and the table's expiry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::App;
+use app::janitor::Look;
+use domain::Timestamp;
+use ports::Clock;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::sqlite::SqliteTable;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(10);
+/// How many expired items one look removes.
+const EXPIRE: usize = 1000;
+
+/// Does them until `stopping`; first what the server before left.
+pub(super) async fn run(
+    app: Arc<App>,
+    table: Arc<SqliteTable>,
+    clock: Arc<dyn Clock>,
+    started: Timestamp,
+    stopping: CancellationToken,
+) {
+    let mut look = Look::LeftBefore(started);
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match app.requeue(look).await {
+            Ok(_) => look = Look::Due,
+            Err(error) => warn!(%error, "the janitor could not look after jobs; it will again"),
+        }
+        if let Err(error) = app.sweep().await {
+            warn!(%error, "the janitor could not sweep; it will again");
+        }
+        if let Err(error) = table.expire(clock.now().as_seconds(), EXPIRE).await {
+            warn!(%error, "expired items could not be removed; they will be");
+        }
+    }
+}

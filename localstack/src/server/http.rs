@@ -1,0 +1,63 @@
+//! The front door: HTTP/1.1 on a socket.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+/// How long a client may take to send a request's headers: slower ones hold a connection for nothing.
+const HEADERS: Duration = Duration::from_secs(15);
+/// How long to leave off accepting when the system has no descriptor left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until `stopping`, then answers what has been asked, for `grace` at most.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stopping: CancellationToken,
+    grace: Duration,
+) {
+    let connections = GracefulShutdown::new();
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(64 * 1024);
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = stopping.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        // An answer goes out when it is written, not when more might follow.
+        let _ = stream.set_nodelay(true);
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request)
+        });
+        let connection = connections.watch(server.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(grace, connections.shutdown()).await.is_err() {
+        warn!("some connections were still open when the server stopped");
+    }
+}

@@ -1,0 +1,22 @@
+//! What a person reads when the server has started.
+
+use std::net::SocketAddr;
+
+use tracing::{info, warn};
+
+use crate::config::Config;
+
+/// Prints where it is, how user code is kept apart, and what to try.
+pub(super) fn print(address: SocketAddr, config: &Config, sandbox: &str) {
+    info!(address = %format_args!("http://{address}"), data = %config.data.display(), sandbox, "Function Runner is up");
+    if config.unsafe_no_sandbox {
+        warn!("THERE IS NO SANDBOX: whatever a function does, it does with your rights");
+    }
+    info!("1. Read what it can do:  http://{address}/docs");
+    info!(
+        "2. Register:             curl -d '{{\"username\":\"me_1\",\"name\":\"Me\",\"password\":\"correct horse\"}}' http://{address}/users/register"
+    );
+    info!(
+        "3. Log in:               curl -d '{{\"username\":\"me_1\",\"password\":\"correct horse\"}}' http://{address}/users/login"
+    );
+}

@@ -1,0 +1,201 @@
+//! The server as a process: how it starts, stops, dies and comes back.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testkit::{Client, ECHO_PY, Server, poll};
+
+const SLOW: &str = "import time\ndef handler(event):\n    time.sleep(event['for'])\n    return event['n']";
+
+async fn slow(user: &Client, execution: &str) -> String {
+    let fields = json!({"runtime": "PYTHON", "code": SLOW, "execution_type": execution});
+    user.function_with(&user.workspace().await, fields).await
+}
+
+/// What a server that refuses to start says.
+fn refusal(mut command: Command) -> String {
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(!child.wait().unwrap().success(), "{said}");
+    said
+}
+
+#[tokio::test]
+async fn everything_is_there_after_a_restart() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = user.function("PYTHON", ECHO_PY).await;
+    let ran = user.invoke(&function, &json!({"a": 1})).await;
+    for kill in [true, false] {
+        if kill {
+            server.kill();
+        } else {
+            let (status, took) = server.stop();
+            assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+        }
+        server.begin();
+        let again = server.anyone().with_token(user.token().unwrap());
+        let job = again.get(&format!("/jobs/{}", ran["job_id"])).await.expect(200);
+        assert_eq!((&job["output"], &job["logs"]), (&ran["output"], &ran["logs"]));
+        assert_eq!(again.invoke(&function, &json!({"a": 2})).await["output"]["event"], json!({"a": 2}));
+    }
+}
+
+#[tokio::test]
+async fn accepted_jobs_survive_kill_9_and_finish_once() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = slow(&user, "ASYNC").await;
+    let mut accepted = Vec::new();
+    for round in 0..3 {
+        let user = server.anyone().with_token(user.token().unwrap());
+        for n in 0..15 {
+            let event = json!({"n": round * 100 + n, "for": 0.2});
+            let answer = user.post(&format!("/functions/{function}/invoke"), &event).await.expect(202);
+            accepted.push((answer["job_id"].clone(), event["n"].clone()));
+        }
+        poll("a job runs", async || {
+            let running = user.get(&format!("/functions/{function}/jobs?status=running")).await.expect(200);
+            (running["total"] != 0).then_some(())
+        })
+        .await;
+        server.kill();
+        server.begin();
+    }
+    let user = server.anyone().with_token(user.token().unwrap());
+    for (job, n) in &accepted {
+        let job = user.finished(job).await;
+        assert_eq!((&job["status"], &job["output"]), (&json!("success"), n), "{job}");
+    }
+    // The counters are the jobs, neither more nor fewer.
+    let listed = user.get(&format!("/functions/{function}/jobs?limit=100")).await.expect(200);
+    assert_eq!((listed["total"].as_u64(), listed["jobs"].as_array().unwrap().len()), (Some(45), 45));
+    let counted = user.get(&format!("/functions/{function}/metrics")).await.expect(200);
+    assert_eq!((&counted["total_executions"], &counted["success_count"]), (&json!(45), &json!(45)));
+}
+
+#[tokio::test]
+async fn a_sync_run_that_a_kill_9_cut_off_is_not_left_running() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = slow(&user, "SYNC").await;
+    let (caller, path) = (user.clone(), format!("/functions/{function}/invoke"));
+    let cut = tokio::spawn(async move {
+        let request = caller.request(reqwest::Method::POST, &path).json(&json!({"n": 7, "for": 1.5}));
+        request.send().await.is_err()
+    });
+    let jobs = format!("/functions/{function}/jobs");
+    let job: Value = poll("the run is recorded", async || {
+        let listed = user.get(&jobs).await.expect(200);
+        listed["jobs"].get(0).map(|job| job["id"].clone())
+    })
+    .await;
+    server.kill();
+    assert!(cut.await.unwrap(), "the caller was answered by a dead server");
+    server.begin();
+    let user = server.anyone().with_token(user.token().unwrap());
+    let job = user.finished(&job).await;
+    assert_eq!((&job["status"], &job["output"], &job["attempts"]), (&json!("success"), &json!(7), &json!(2)));
+}
+
+#[tokio::test]
+async fn sigterm_lets_what_runs_finish() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = slow(&user, "SYNC").await;
+    let (caller, path) = (user.clone(), format!("/functions/{function}/invoke"));
+    let run = tokio::spawn(async move { caller.post(&path, &json!({"n": 1, "for": 1})).await });
+    let jobs = format!("/functions/{function}/jobs?status=running");
+    poll("it runs", async || (user.get(&jobs).await.expect(200)["total"] == 1).then_some(())).await;
+    let (status, took) = tokio::task::block_in_place(|| server.stop());
+    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+    assert_eq!(run.await.unwrap().expect(200)["output"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_queues_again_what_would_take_too_long() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = slow(&user, "ASYNC").await;
+    let invoke = format!("/functions/{function}/invoke");
+    let accepted = user.post(&invoke, &json!({"n": 1, "for": 12})).await.expect(202);
+    let job = format!("/jobs/{}", accepted["job_id"]);
+    poll("it runs", async || (user.get(&job).await.expect(200)["status"] == "running").then_some(())).await;
+    let (status, took) = tokio::task::block_in_place(|| server.stop());
+    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+    server.begin();
+    let user = server.anyone().with_token(user.token().unwrap());
+    let job = user.finished(&accepted["job_id"]).await;
+    assert_eq!(
+        (&job["status"], &job["attempts"]),
+        (&json!("success"), &json!(1)),
+        "a stop is no fault: {job}"
+    );
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_refused() {
+    let server = Server::start(&[]);
+    let said = refusal(Server::command(server.data()));
+    assert!(said.contains("in use by another server") && said.contains(&server.pid().to_string()), "{said}");
+    server.anyone().get("/health").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_told_so() {
+    let server = Server::start(&[]);
+    let port = server.url().rsplit(':').next().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_function-runner"));
+    command.args(["serve", "--port", port, "--data"]).arg(directory.path());
+    let said = refusal(command);
+    assert!(said.contains("--port") && said.contains(port), "{said}");
+}
+
+#[test]
+fn data_of_something_else_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("function-runner.db");
+    std::fs::write(&file, "this is a letter to my mother\n".repeat(100)).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let said = refusal(Server::command(directory.path()));
+    assert!(said.contains("not a database of this program"), "{said}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn no_sandbox_is_for_loopback_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = Server::command(directory.path());
+    command.args(["--unsafe-no-sandbox", "--host", "0.0.0.0"]);
+    let said = refusal(command);
+    assert!(said.contains("loopback only"), "{said}");
+}
+
+#[tokio::test]
+async fn logs_are_json_lines_with_the_requests_id_and_no_secret() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = Server::command(&directory.path().join("data")).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+    let client = Client::new(line.trim().strip_prefix("listening on ").unwrap());
+    let user = client.registered().await;
+    let request = user.request(reqwest::Method::GET, "/users/me").header("x-request-id", "look-for-me");
+    user.send(request).await.expect(200);
+    // SAFETY: the child has not been waited for, so the pid is its own.
+    unsafe { libc::kill(i32::try_from(child.id()).unwrap(), libc::SIGTERM) };
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(child.wait().unwrap().success());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "stdout has one line only");
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(lines.iter().any(|line| line.to_string().contains("look-for-me")), "{said}");
+    assert!(lines.iter().any(|line| line.to_string().contains("sandbox")), "{said}");
+    assert!(!said.contains(user.token().unwrap()) && !said.contains("correct horse battery"), "{said}");
+}
