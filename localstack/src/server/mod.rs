@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::janitor::Look;
-use app::{App, Parts};
-use ports::Clock;
+use app::App;
 use ports::clock::SystemClock;
+use ports::{Clock, Parts};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -21,28 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Error, Kind};
-use ports::{Blobs, Clock, Queue, Runtime, Table};
+use ports::{Clock, Parts, Queue, Runtime};
 use quick_cache::sync::Cache;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use store::metrics::Series;
 pub use store::{Listed, PageRequest, Store};
-
-/// The parts that a home gives.
-#[derive(Clone)]
-pub struct Parts {
-    /// Records.
-    pub table: Arc<dyn Table>,
-    /// Code and large payloads.
-    pub blobs: Arc<dyn Blobs>,
-    /// ASYNC jobs.
-    pub queue: Arc<dyn Queue>,
-    /// What runs user code.
-    pub runtime: Arc<dyn Runtime>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// How a home wants it.
 #[derive(Clone, Debug)]

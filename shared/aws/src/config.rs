@@ -86,6 +86,20 @@ impl Clients {
         &self.config
     }
 
+    /// All the ports: what a process that runs jobs needs.
+    #[cfg(all(feature = "dynamodb", feature = "s3", feature = "sqs", feature = "lambda"))]
+    pub fn parts(&self) -> Result<ports::Parts, ConfigError> {
+        use std::sync::Arc;
+        let blobs: Arc<dyn ports::Blobs> = Arc::new(self.blobs()?);
+        Ok(ports::Parts {
+            table: Arc::new(self.table()?),
+            runtime: Arc::new(self.runtime(blobs.clone())?),
+            blobs,
+            queue: Arc::new(self.queue()?),
+            clock: Arc::new(ports::clock::SystemClock),
+        })
+    }
+
     /// The table. Needs `TABLE_NAME`.
     #[cfg(feature = "dynamodb")]
     pub fn table(&self) -> Result<crate::DynamoDbTable, ConfigError> {

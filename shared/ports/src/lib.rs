@@ -9,6 +9,8 @@ pub mod queue;
 pub mod runtime;
 pub mod table;
 
+use std::sync::Arc;
+
 pub use blobs::Blobs;
 pub use clock::Clock;
 pub use queue::{Delivery, Message, Queue};
@@ -17,6 +19,21 @@ pub use table::{
     Attributes, Change, Check, Condition, Durability, Index, Item, Key, Page, Position, Query, Sort, Table,
     TableError, Write,
 };
+
+/// The parts that a home gives.
+#[derive(Clone)]
+pub struct Parts {
+    /// Records.
+    pub table: Arc<dyn Table>,
+    /// Code and large payloads.
+    pub blobs: Arc<dyn Blobs>,
+    /// ASYNC jobs.
+    pub queue: Arc<dyn Queue>,
+    /// What runs user code.
+    pub runtime: Arc<dyn Runtime>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// What an outside part (a blob store, a queue) answers when it can't do what it was asked. Always worth another try.
 #[derive(Debug, thiserror::Error)]

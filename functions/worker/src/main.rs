@@ -1,0 +1,18 @@
+//! The worker's Lambda entry.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::SqsEvent;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let parts = aws::Clients::from_env().await.parts()?;
+    let queue = parts.queue.clone();
+    let app = Arc::new(app::App::new(parts, app::Config::default()));
+    lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async {
+        Ok::<_, Error>(worker::work(&app, queue.as_ref(), event.payload).await)
+    }))
+    .await
+}
