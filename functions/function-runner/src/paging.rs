@@ -1,13 +1,13 @@
 //! `limit` and `cursor`, the same for every list.
 
-use domain::{UserId, limits};
+use domain::limits;
 use ports::Position;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use web::{Result, Web, cursor};
+use web::{Caller, Cursors, Result, Web};
 
 /// Which part of a list.
-#[derive(Clone, Deserialize, IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
     /// How many at most, 1 to 100; 50 where absent.
@@ -21,9 +21,7 @@ pub struct Paging {
 /// A list, as one caller walks it.
 pub struct List<'a> {
     paging: Paging,
-    web: &'a Web,
-    caller: UserId,
-    name: String,
+    cursors: Cursors<'a>,
 }
 
 impl Paging {
@@ -32,9 +30,9 @@ impl Paging {
         Self { limit, cursor }
     }
 
-    /// Of the list of this name: its path and filters, so that a cursor of one is no good for another.
-    pub fn list(self, web: &Web, caller: UserId, name: impl Into<String>) -> List<'_> {
-        List { paging: self, web, caller, name: name.into() }
+    /// Of this caller's list of that name: its path and filters, so that a cursor of one is no good for another.
+    pub fn list<'a>(self, web: &'a Web, caller: Caller, name: &[&str]) -> List<'a> {
+        List { paging: self, cursors: Cursors::new(&web.secrets, caller, name) }
     }
 }
 
@@ -42,13 +40,11 @@ impl List<'_> {
     /// The page asked for. 400 for a cursor of another list or caller.
     pub fn page(&self) -> Result<app::PageRequest> {
         let limit = self.paging.limit.unwrap_or(limits::PAGE);
-        let cursor = self.paging.cursor.as_deref();
-        let after = cursor.map(|cursor| cursor::open(&self.web.secrets, self.caller, &self.name, cursor));
-        Ok(app::PageRequest { limit, after: after.transpose()? })
+        Ok(app::PageRequest { limit, after: self.cursors.open(self.paging.cursor.as_deref())? })
     }
 
     /// The cursor of the page after.
     pub fn next(&self, next: Option<Position>) -> Result<Option<String>> {
-        Ok(next.map(|next| cursor::seal(&self.web.secrets, self.caller, &self.name, &next)))
+        self.cursors.seal(next.as_ref())
     }
 }

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::janitor::Look;
 use app::App;
+use app::janitor::Look;
 use ports::clock::SystemClock;
 use ports::{Clock, Parts};
 use tokio::net::TcpListener;
@@ -90,6 +90,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let home = open(&config).await?;
     let router = Site::new(home.state.web.clone(), web::style::FASTAPI)
         .api(function_runner_api::api(), home.state.clone())
+        .docs()
         .into_router();
     let listener = listen(&config).await?;
     let address = listener.local_addr().map_err(io("can't tell which port was given"))?;

@@ -55,8 +55,8 @@ pub async fn jobs(
     let JobsQuery { status, limit, cursor } = query;
     let status = status.map(domain::JobStatus::from);
     let filter = status.map_or("", domain::JobStatus::as_str);
-    let name = format!("functions/{}/jobs?status={filter}", path.id());
-    let list = Paging::new(limit, cursor).list(&state.web, caller.user_id, name);
+    let name = ["functions", &path.id().to_string(), "jobs", filter];
+    let list = Paging::new(limit, cursor).list(&state.web, caller, &name);
     let (listed, total) = state.app.jobs(caller.user_id, path.id(), status, list.page()?).await?;
     let jobs = listed.items.into_iter().map(Job::new).collect::<Result<_>>()?;
     Ok(Json(JobList { jobs, total, next_cursor: list.next(listed.next)? }))

@@ -40,7 +40,7 @@ pub async fn list(
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<FunctionList>> {
-    let list = paging.list(&state.web, caller.user_id, "functions");
+    let list = paging.list(&state.web, caller, &["functions"]);
     let listed = state.app.functions(caller.user_id, list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(FunctionList::new(listed.items, next_cursor)))

@@ -51,7 +51,7 @@ pub async fn versions(
     caller: Caller,
     PathQuery { path, query }: PathQuery<FunctionPath, Paging>,
 ) -> Result<Json<VersionList>> {
-    let list = query.list(&state.web, caller.user_id, format!("functions/{}/versions", path.id()));
+    let list = query.list(&state.web, caller, &["functions", &path.id().to_string(), "versions"]);
     let listed = state.app.versions(caller.user_id, path.id(), list.page()?).await?;
     let mut versions = Vec::with_capacity(listed.items.len());
     for version in listed.items {

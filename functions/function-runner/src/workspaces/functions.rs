@@ -24,7 +24,7 @@ pub async fn functions(
     caller: Caller,
     PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
 ) -> Result<Json<FunctionList>> {
-    let list = query.list(&state.web, caller.user_id, format!("workspaces/{}/functions", path.id()));
+    let list = query.list(&state.web, caller, &["workspaces", &path.id().to_string(), "functions"]);
     let listed = state.app.functions_of_workspace(caller.user_id, path.id(), list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(FunctionList::new(listed.items, next_cursor)))

@@ -34,7 +34,7 @@ pub async fn list(
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<WorkspaceList>> {
-    let list = paging.list(&state.web, caller.user_id, "workspaces");
+    let list = paging.list(&state.web, caller, &["workspaces"]);
     let listed = state.app.workspaces(caller.user_id, list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(WorkspaceList { workspaces: listed.items.into_iter().map(Into::into).collect(), next_cursor }))

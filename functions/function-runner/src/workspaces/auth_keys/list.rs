@@ -59,7 +59,7 @@ pub async fn list(
     caller: Caller,
     PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
 ) -> Result<Json<AuthKeyList>> {
-    let list = query.list(&state.web, caller.user_id, format!("workspaces/{}/auth-keys", path.id()));
+    let list = query.list(&state.web, caller, &["workspaces", &path.id().to_string(), "auth-keys"]);
     let listed = state.app.auth_keys(caller.user_id, path.id(), list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(AuthKeyList { auth_keys: listed.items.into_iter().map(Into::into).collect(), next_cursor }))
