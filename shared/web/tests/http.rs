@@ -63,7 +63,7 @@ async fn callers_are_known_before_anything_is_read() {
 async fn all_faults_come_at_once() {
     let server = Server::start().await;
     let answer = server.post("/books", r#"{"title": "  ", "pages": "x"}"#).await;
-    let expected = [r#"["body","pages"] int_parsing"#, r#"["body","title"] string_too_short"#];
+    let expected = [r#"["body","title"] string_too_short"#, r#"["body","pages"] int_parsing"#];
     assert_eq!(answer.faults(), (422, expected.map(str::to_owned).to_vec()));
     assert_eq!(answer.json().as_object().unwrap().len(), 1, "only detail");
 

@@ -78,11 +78,11 @@ fn all_faults_come_at_once_and_never_echo_the_input() {
     assert_eq!(
         faults(body),
         json!([
-            {"loc": ["body", "language"], "msg": "Input should be 'PYTHON' or 'NODEJS'", "type": "enum"},
             {"loc": ["body", "name"], "msg": "String should have at most 5 characters", "type": "string_too_long"},
+            {"loc": ["body", "language"], "msg": "Input should be 'PYTHON' or 'NODEJS'", "type": "enum"},
+            {"loc": ["body", "workspace_id"], "msg": "Field required", "type": "missing"},
             {"loc": ["body", "timeout"], "type": "int_parsing",
              "msg": "Input should be a valid integer, unable to parse string as an integer"},
-            {"loc": ["body", "workspace_id"], "msg": "Field required", "type": "missing"},
             {"loc": ["body", "endpoint"], "msg": "reserved", "type": "value_error"},
         ])
     );
