@@ -16,7 +16,7 @@ mod wire;
 mod worker;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use domain::{Function, FunctionId, Language};
 use ports::{Blobs, Invocation, Runtime, RuntimeError};
 use tokio::time::Instant;
 
-use crate::sandbox::{Sandbox, SandboxChoice};
+use crate::sandbox::{Sandbox, SandboxChoice, cgroup};
 use code::Sources;
 pub use interpreter::Interpreter;
 use launch::Launcher;
@@ -100,8 +100,8 @@ impl Pool {
         let workshop = Workshop {
             sandbox,
             launcher: Launcher::start().map_err(|error| format!("starting a thread: {error}"))?,
+            groups: cgroup::Cgroups::make(),
             folders,
-            next_number: AtomicUsize::new(0),
             count: Arc::default(),
         };
         let pool = Arc::new(Self {
@@ -127,8 +127,12 @@ impl Pool {
             Some(crate::sandbox::SandboxKind::Landlock) => "landlock (Landlock and seccomp, no namespaces)",
             None => "none: functions can read and change whatever this user can",
         };
+        let what = format!(
+            "{what}; memory by {}",
+            if self.workshop.groups.is_some() { "control groups and by looking" } else { "looking" }
+        );
         let notes = sandbox.notes().iter().map(|note| format!("; {note}"));
-        std::iter::once(what.to_owned()).chain(notes).collect()
+        std::iter::once(what).chain(notes).collect()
     }
 
     /// How many processes there are: busy, idle and spare.

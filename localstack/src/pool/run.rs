@@ -124,7 +124,7 @@ impl Pool {
             Ended::Gone => {
                 let status = worker.exit().await;
                 worker.read_rest(&mut printed).await;
-                Err(how_it_ended(status))
+                Err(if worker.ran_out_of_memory() { out_of_memory(memory_mb) } else { how_it_ended(status) })
             }
         };
         Ok(Outcome {

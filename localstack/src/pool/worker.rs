@@ -21,6 +21,7 @@ use super::interpreter::Interpreter;
 use super::launch::{Launcher, Process};
 use super::watch::{self, Disk};
 use super::wire::{Drained, drain, drain_ready, read_frame, send};
+use crate::sandbox::cgroup::{Cgroup, Cgroups};
 use crate::sandbox::{Confined, PROCESSES, Sandbox};
 
 /// How often a busy worker is looked at.
@@ -31,6 +32,9 @@ const FAR_LOOK: u32 = 5;
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// How long an interpreter may take to start.
 const START: Duration = Duration::from_secs(20);
+
+/// Numbers the workers of this server, so that each has a user, a folder and a control group of its own.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// A process.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub(super) struct Worker {
     printed: pipe::Receiver,
     /// Its folder, where the sandbox gives it none.
     directory: Option<PathBuf>,
+    /// Its control group, where there are any.
+    group: Option<Cgroup>,
     /// Told to end what runs.
     pub(super) stop: Arc<Notify>,
     _count: Count,
@@ -87,9 +93,9 @@ impl Drop for Count {
 pub(super) struct Workshop {
     pub(super) sandbox: Sandbox,
     pub(super) launcher: Launcher,
+    pub(super) groups: Option<Cgroups>,
     /// Where workers without a `/tmp` of their own have their folders.
     pub(super) folders: PathBuf,
-    pub(super) next_number: AtomicUsize,
     /// How many workers there are, whatever they do.
     pub(super) count: Arc<AtomicUsize>,
 }
@@ -102,7 +108,7 @@ impl Workshop {
         heap_mb: Option<u32>,
     ) -> Result<Worker, String> {
         let says = |error: io::Error| format!("starting {}: {error}", interpreter.program.display());
-        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = self.folders.join(format!("w{number}"));
         let directory = if self.sandbox.has_own_tmp() {
             None
@@ -135,6 +141,7 @@ impl Workshop {
             socket: UnixStream::from_std(ours).map_err(says)?,
             printed: pipe::Receiver::from_owned_fd(reader.into()).map_err(says)?,
             directory,
+            group: None,
             stop: Arc::default(),
             _count: count,
         };
@@ -147,6 +154,13 @@ impl Workshop {
         if self.sandbox.has_own_tmp() {
             worker.pid =
                 interpreter_below(worker.pid).ok_or("the interpreter is not to be found in /proc")?;
+        }
+        if let Some(groups) = &self.groups {
+            let group = groups.group(&format!("w{number}")).map_err(says)?;
+            let pid = worker.pid;
+            // The kernel waits until every processor has taken note: not on a thread that serves others meanwhile.
+            let added = tokio::task::spawn_blocking(move || group.add(pid).map(|()| group));
+            worker.group = Some(added.await.map_err(io::Error::other).and_then(|group| group).map_err(says)?);
         }
         Ok(worker)
     }
@@ -161,6 +175,9 @@ fn interpreter_below(outer: u32) -> Option<u32> {
 impl Worker {
     /// Bounds the memory that its processes can ask for, so that most code sees an error of its own before it is killed.
     pub(super) fn limit_memory(&self, memory_mb: u32) {
+        if let Some(Err(error)) = self.group.as_ref().map(|group| group.limit(memory_mb)) {
+            tracing::warn!(%error, "a worker's control group could not be limited");
+        }
         #[cfg(target_os = "linux")]
         if let Some(data) = watch::data(self.pid) {
             const MIB: u64 = 1024 * 1024;
@@ -293,6 +310,11 @@ impl Worker {
         let _ = timeout(EXIT_GRACE, rest).await;
     }
 
+    /// Whether the kernel has ended it, or what it started, for the memory that they used.
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        self.group.as_ref().is_some_and(Cgroup::was_exceeded)
+    }
+
     async fn last_words(&mut self) -> Logs {
         let mut printed = Printed::default();
         self.read_rest(&mut printed).await;
@@ -313,12 +335,14 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.kill();
-        let (process, directory) = (self.process.take(), self.directory.take());
+        let (process, directory, group) = (self.process.take(), self.directory.take(), self.group.take());
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Some(mut process) = process {
                 let _ = process.wait().await;
             }
+            // Only now that it is empty can it be removed.
+            drop(group);
             if let Some(directory) = directory {
                 remove_folder(&directory).await;
             }

@@ -156,7 +156,7 @@ fn limit(plan: &Plan) -> Result<(), String> {
     let mut limits = vec![
         (libc::RLIMIT_CORE, 0),
         (libc::RLIMIT_FSIZE, super::DISK),
-        (libc::RLIMIT_NOFILE, 1024),
+        (libc::RLIMIT_NOFILE, 512),
         (libc::RLIMIT_MEMLOCK, 64 * 1024),
         (libc::RLIMIT_STACK, 8 * MIB),
     ];

@@ -5,6 +5,7 @@
 //! folder, make no socket and start no process. Both end in a second stage ([`init_main`]) that applies limits, Landlock
 //! and seccomp. Where neither works nothing runs, unless the server was told to run without.
 
+pub(crate) mod cgroup;
 mod init;
 #[cfg(target_os = "linux")]
 mod seccomp;
