@@ -111,7 +111,8 @@ impl Files {
             match fs::rename(temp, path) {
                 Err(error) if error.kind() == ErrorKind::NotFound && tries < TRIES => {
                     tries += 1;
-                    path.parent().map_or(Ok(()), make_private_dir)?;
+                    // What was above it may have gone meanwhile as well.
+                    absent_is_fine(path.parent().map_or(Ok(()), make_private_dir))?;
                 }
                 done => return done,
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::{join, join_all};
-use localstack::sqlite::{Database, SqliteTable};
+use localstack::sqlite::{Database, FILE_NAME, SqliteTable};
 use ports::{Change, Condition, Durability, Index, Item, Key, Position, Query, Table, TableError, Write};
 use serde_json::json;
 use tempfile::TempDir;
@@ -65,6 +65,10 @@ async fn what_dynamodb_would_not_take_is_refused() {
     }
     let stored = table.get(&key(1)).await.expect("get").expect("it is there");
     assert_eq!(stored.attributes["deep"], deep(32));
+    for value in [json!({"": 1}), json!([{"a": {"": 1}}])] {
+        let result = table.update(key(1), vec![Change::Set("map".into(), value)], Condition::None).await;
+        assert!(matches!(result, Err(TableError::Broken(_))), "an empty name in a map: {result:?}");
+    }
     // Quotes and line ends count once, though JSON writes them with two characters.
     for (length, taken) in [(400_000, true), (420_000, false)] {
         let changes = vec![Change::Set("text".into(), "\n\"".repeat(length / 2).into())];
@@ -79,6 +83,25 @@ async fn sums_do_not_overflow() {
     assert_eq!(add(i64::MAX).await.expect("update").attributes["n"], i64::MAX);
     assert!(matches!(add(1).await, Err(TableError::Broken(_))));
     assert_eq!(add(-1).await.expect("update").attributes["n"], i64::MAX - 1);
+}
+
+/// What no version of this program has written, in a database that is otherwise sound.
+#[tokio::test]
+async fn an_item_that_makes_no_sense_fails_alone() {
+    let (dir, _database, table) = open();
+    let add = |n: i64| table.update(key(n), vec![Change::Add("n".into(), 1)], Condition::None);
+    join_all((0..3).map(add)).await;
+    let connection = rusqlite::Connection::open(dir.path().join(FILE_NAME)).expect("open");
+    connection.execute("UPDATE items SET body = '{' WHERE sk = '001'", []).expect("damage");
+    let outcomes = join_all((0..3).map(add)).await;
+    assert!(matches!(outcomes[1], Err(TableError::Broken(_))), "{outcomes:?}");
+    for n in [0, 2] {
+        assert_eq!(outcomes[n].as_ref().expect("update").attributes["n"], 2);
+    }
+    assert!(matches!(table.get(&key(1)).await, Err(TableError::Broken(_))));
+    let replaced = Write::Put(Item::new(key(1)), Condition::None);
+    table.write(vec![replaced], Durability::Crash).await.expect("a put needs not know what was there");
+    assert_eq!(add(1).await.expect("update").attributes["n"], 1);
 }
 
 #[tokio::test]

@@ -27,3 +27,17 @@ pub(super) fn later(now: i64, delay: Duration) -> i64 {
     let millis = i64::try_from(delay.as_nanos().div_ceil(1_000_000)).unwrap_or(i64::MAX);
     now.saturating_add(millis).saturating_add(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_is_never_too_early() {
+        // `now` is 10 for all of its millisecond, and so may be nearly 11.
+        assert_eq!(later(10, Duration::ZERO), 10);
+        assert_eq!(later(10, Duration::from_millis(1)), 12);
+        assert_eq!(later(10, Duration::from_micros(1500)), 13);
+        assert_eq!(later(10, Duration::MAX), i64::MAX);
+    }
+}

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use super::connection;
 use super::fault::Fault;
 
-/// As many as can be of use at once; each holds at most a megabyte of pages.
-const READERS: usize = 4;
+/// The fewest and the most readers: as many as can be of use at once, each with at most a megabyte of pages.
+const READERS: std::ops::RangeInclusive<usize> = 4..=8;
 
 /// Connections for reading, each in one hand at a time.
 pub(super) struct Readers {
@@ -23,7 +23,9 @@ struct Pool {
 
 impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
-        let idle = (0..READERS).map(|_| connection::reader(path)).collect::<Result<_, _>>()?;
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let count = threads.clamp(*READERS.start(), *READERS.end());
+        let idle = (0..count).map(|_| connection::reader(path)).collect::<Result<_, _>>()?;
         Ok(Self { pool: Mutex::new(Pool { idle, closed: false }), returned: Condvar::new() })
     }
 

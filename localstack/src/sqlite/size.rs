@@ -15,10 +15,9 @@ pub(super) fn check(item: &Item) -> Result<(), TableError> {
     let keys: usize = places.into_iter().flatten().map(|key| key.pk.len() + key.sk.len()).sum();
     let mut total = keys;
     for (name, value) in &item.attributes {
-        total += name.len()
-            + size(value, MAX_DEPTH).ok_or_else(|| {
-                TableError::Broken(format!("attribute {name} nests deeper than {MAX_DEPTH}"))
-            })?;
+        let size = size(value, MAX_DEPTH)
+            .map_err(|reason| TableError::Broken(format!("attribute {name} {reason}")))?;
+        total += name.len() + size;
     }
     if total > MAX_ITEM {
         return Err(TableError::Broken(format!("an item of {total} bytes; the most is {MAX_ITEM}")));
@@ -26,20 +25,25 @@ pub(super) fn check(item: &Item) -> Result<(), TableError> {
     Ok(())
 }
 
-/// How many bytes the value counts for; `None` where it nests deeper than `depth`.
-fn size(value: &Value, depth: usize) -> Option<usize> {
-    Some(match value {
+/// How many bytes the value counts for, where it nests no deeper than `depth`.
+fn size(value: &Value, depth: usize) -> Result<usize, &'static str> {
+    let deeper = || depth.checked_sub(1).ok_or("nests too deep");
+    Ok(match value {
         Value::Null | Value::Bool(_) => 1,
         // Two digits to the byte, and one more.
         Value::Number(_) => 11,
         Value::String(text) => text.len(),
         Value::Array(values) => {
-            let depth = depth.checked_sub(1)?;
-            values.iter().try_fold(3, |sum, value| Some(sum + 1 + size(value, depth)?))?
+            let depth = deeper()?;
+            3 + values.len() + values.iter().map(|value| size(value, depth)).sum::<Result<usize, _>>()?
         }
         Value::Object(map) => {
-            let depth = depth.checked_sub(1)?;
-            map.iter().try_fold(3, |sum, (name, value)| Some(sum + 1 + name.len() + size(value, depth)?))?
+            let depth = deeper()?;
+            let entry = |(name, value): (&String, _)| match name.len() {
+                0 => Err("has an empty name in a map"),
+                name => Ok(1 + name + size(value, depth)?),
+            };
+            3 + map.iter().map(entry).sum::<Result<usize, _>>()?
         }
     })
 }

@@ -192,7 +192,7 @@ impl Writer {
     fn apply(&mut self, request: Request, overlay: &mut Overlay, answers: &mut Answers) -> Result<(), Fault> {
         match request {
             Request::Write { writes, durability, reply } => {
-                let (result, fault) = self.part(overlay.write(&self.connection, writes));
+                let (result, fault) = part(overlay.write(&self.connection, writes));
                 // A refusal has nothing to keep.
                 let waits = durability == Durability::Power && result.is_ok();
                 let answers = if waits { &mut answers.after_sync } else { &mut answers.after_commit };
@@ -202,7 +202,7 @@ impl Writer {
             Request::Update { key, changes, condition, reply } => {
                 let written =
                     overlay.write(&self.connection, vec![Write::Update(key.clone(), changes, condition)]);
-                let (result, fault) = self.part(written);
+                let (result, fault) = part(written);
                 let result = result.and_then(|()| {
                     overlay
                         .item(&key)
@@ -249,18 +249,6 @@ impl Writer {
         }
     }
 
-    /// What a request of the table came to, and whether the batch can go on. It can after a read that failed.
-    fn part<T>(
-        &self,
-        result: rusqlite::Result<Result<T, TableError>>,
-    ) -> (Result<T, TableError>, Result<(), Fault>) {
-        match result.map_err(Fault::from) {
-            Ok(result) => (result, Ok(())),
-            Err(fault) if self.connection.is_autocommit() => (Err(fault.clone().into()), Err(fault)),
-            Err(fault) => (Err(fault.into()), Ok(())),
-        }
-    }
-
     /// Gives what is visible to those who wait, the first first.
     fn deliver(&mut self, answers: &mut Answers) -> Result<(), Fault> {
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
@@ -303,6 +291,19 @@ impl Writer {
                 }
                 waiter => self.waiters.extend(waiter),
             }
+        }
+    }
+}
+
+/// What a request of the table came to, and whether the batch can go on. After an item that can't be made sense of it can;
+/// after an error of SQLite's, a transaction can't be trusted any more.
+fn part<T>(result: rusqlite::Result<Result<T, TableError>>) -> (Result<T, TableError>, Result<(), Fault>) {
+    match result {
+        Ok(result) => (result, Ok(())),
+        Err(error) => {
+            let of_sqlite = error.sqlite_error_code().is_some();
+            let fault = Fault::from(error);
+            (Err(fault.clone().into()), if of_sqlite { Err(fault) } else { Ok(()) })
         }
     }
 }
