@@ -41,8 +41,7 @@ struct Envelope {
     error: Option<String>,
     #[serde(default)]
     logs: Vec<LogLine>,
-    #[serde(default)]
-    duration_ms: f64,
+    duration_ms: Option<f64>,
     #[serde(default)]
     cold_start: bool,
 }
@@ -67,8 +66,7 @@ pub fn outcome(payload: &[u8], took_ms: f64) -> Outcome {
         (None, Some(output)) => output::check(output.into_bytes()),
         (None, None) => Err("The function answered without a result.".to_owned()),
     };
-    let duration =
-        if (0.0..=took_ms).contains(&envelope.duration_ms) { envelope.duration_ms } else { took_ms };
+    let duration = envelope.duration_ms.filter(|ms| (0.0..=took_ms).contains(ms)).unwrap_or(took_ms);
     Outcome { result, logs, duration, cold_start: envelope.cold_start }
 }
 
