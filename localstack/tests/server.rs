@@ -101,7 +101,7 @@ async fn a_sync_run_that_a_kill_9_cut_off_is_not_left_running() {
     assert_eq!((&job["status"], &job["output"], &job["attempts"]), (&json!("success"), &json!(7), &json!(2)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_what_runs_finish() {
     let mut server = Server::start(&[]);
     let user = server.user().await;
