@@ -134,7 +134,9 @@ impl Counters {
             if seen + runs >= rank {
                 let (low, high) =
                     (if bucket == 0 { 0.0 } else { upper_bound(bucket - 1) }, upper_bound(bucket));
-                return round3((low + (high - low) * (rank - seen) / runs) / 1000.0);
+                // The middle of the bucket where it has one run, and not its end.
+                let part = ((rank - seen - 0.5) / runs).clamp(0.0, 1.0);
+                return round3((low + (high - low) * part) / 1000.0);
             }
             seen += runs;
         }
@@ -146,21 +148,23 @@ fn round3(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
+/// Where the first bucket ends, in microseconds.
+const FIRST_END: f64 = 10.0;
 /// The highest bucket: 900 s and all above.
-const LAST_BUCKET: u8 = 93;
+const LAST_BUCKET: u8 = 106;
 
-/// The bucket of a duration: four to each doubling, the first ending at 100 µs.
+/// The bucket of a duration: four to each doubling, the first ending at 10 µs.
 pub fn bucket(duration_us: u64) -> u8 {
-    if duration_us <= 100 {
+    if duration_us as f64 <= FIRST_END {
         return 0;
     }
-    let steps = ((duration_us as f64 / 100.0).log2() * 4.0).ceil();
+    let steps = ((duration_us as f64 / FIRST_END).log2() * 4.0).ceil();
     if steps >= f64::from(LAST_BUCKET) { LAST_BUCKET } else { steps as u8 }
 }
 
 /// Where a bucket ends, in microseconds.
 fn upper_bound(bucket: u8) -> f64 {
-    100.0 * (f64::from(bucket) / 4.0).exp2()
+    FIRST_END * (f64::from(bucket) / 4.0).exp2()
 }
 
 #[cfg(test)]
@@ -169,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_duration_lies_in_its_bucket() {
-        for us in [0, 1, 100, 101, 118, 119, 120, 1_000, 29_999_999, 900_000_000] {
+        for us in [0, 1, 10, 11, 12, 100, 101, 118, 119, 120, 1_000, 29_999_999, 900_000_000] {
             let bucket = bucket(us);
             assert!(us as f64 <= upper_bound(bucket) + 1e-6, "{us} in {bucket}");
             assert!(bucket == 0 || us as f64 > upper_bound(bucket - 1), "{us} in {bucket}");
