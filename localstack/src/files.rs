@@ -59,6 +59,11 @@ impl Blobs for FileBlobs {
         self.run(move |files| files.put(&key, &bytes)).await
     }
 
+    async fn sync(&self, key: &str) -> Result<(), PortError> {
+        let key = valid(key)?;
+        self.run(move |files| files.sync(&key)).await
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
         let key = valid(key)?;
         self.run(move |files| match fs::read(files.path(&key)) {
@@ -88,6 +93,16 @@ impl Blobs for FileBlobs {
 impl Files {
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(format!("{key}{END}"))
+    }
+
+    /// The file, and every directory on the way to it, since any of them may be new.
+    fn sync(&self, key: &str) -> io::Result<()> {
+        let path = self.path(key);
+        File::open(&path)?.sync_all()?;
+        for directory in path.ancestors().skip(1).take_while(|directory| directory.starts_with(&self.root)) {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(())
     }
 
     fn temp_path(&self) -> PathBuf {

@@ -1,5 +1,7 @@
 //! The server as a process: how it starts, stops, dies and comes back.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -26,6 +26,7 @@ enum Op {
 
 /// What an operation came to, as far as the two must agree.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one comparison")]
 enum Outcome {
     Done(Option<Item>),
     Failed(usize),

@@ -138,22 +138,18 @@ async fn node_errors_show_the_users_frames_and_none_of_ours() {
         (Module::CommonJs, "throw new Error('at import')", vec!["Error: at import", "main.js:1:7"]),
         (Module::CommonJs, "exports.handle = 1", vec!["main.js exports no handler"]),
         (Module::CommonJs, "exports.handler = 1", vec!["a number, not a function"]),
-        (Module::EsModule, "export const x = 1", vec!["main.mjs exports no handler"]),
+        (Module::Esm, "export const x = 1", vec!["main.mjs exports no handler"]),
         (
-            Module::EsModule,
+            Module::Esm,
             "export function handler() {\n  throw new Error('esm') }",
             vec!["Error: esm", "at handler (main.mjs:2:9)"],
         ),
         (
-            Module::EsModule,
+            Module::Esm,
             "import x from 'nothing-there'; export const handler = () => 1",
             vec!["Cannot find package 'nothing-there'"],
         ),
-        (
-            Module::EsModule,
-            "await new Promise(() => {}); export const handler = () => 1",
-            vec!["never settled"],
-        ),
+        (Module::Esm, "await new Promise(() => {}); export const handler = () => 1", vec!["never settled"]),
         (
             Module::CommonJs,
             "exports.handler = () => { const f = () => f(); f() }",

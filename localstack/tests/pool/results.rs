@@ -37,14 +37,14 @@ async fn handlers_of_every_shape_run_under_every_sandbox() {
             ),
             (Module::CommonJs, "#!/usr/bin/env node\nif (0) return;\nexports.handler = (event) => event"),
             (Module::CommonJs, "\u{feff}exports.handler = (event) => event"),
-            (Module::EsModule, "\u{feff}export function handler(event) { return event }"),
-            (Module::EsModule, "#!/usr/bin/env node\nexport function handler(event) { return event }"),
+            (Module::Esm, "\u{feff}export function handler(event) { return event }"),
+            (Module::Esm, "#!/usr/bin/env node\nexport function handler(event) { return event }"),
             (
-                Module::EsModule,
+                Module::Esm,
                 "import { setTimeout } from 'node:timers/promises'; export const handler = async (e) => { await setTimeout(1); return e }",
             ),
             (
-                Module::EsModule,
+                Module::Esm,
                 "import { createRequire } from 'node:module'; createRequire(import.meta.url)('fs'); export default { handler: (e) => e }",
             ),
         ] {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::job::{Next, QUEUE_PATIENCE};
+use domain::metrics::DAY;
 use domain::{Job, JobId, JobStatus, Result, Timestamp};
 use ports::Message;
 use store::keys::SHARDS;
@@ -29,6 +30,15 @@ const BATCH: usize = 200;
 /// A run that was under way when its function was deleted may write something after the first sweep; by this time none
 /// is under way any more (the longest timeout, and what a lease adds to it).
 const STRAGGLERS: Duration = Duration::from_secs(20 * 60);
+
+/// Which days ago the answers are past their 24 hours: a week of them, should the janitor have been away.
+const FORGOTTEN: std::ops::Range<u32> = 2..9;
+
+/// Where the answers that are too large for the table are kept for their `Idempotency-Key`, by the day they were given.
+pub fn kept_answers(day: Timestamp) -> String {
+    let day = day.to_string();
+    format!("idempotency/{}", day.split('T').next().unwrap_or(&day))
+}
 
 impl App {
     /// Puts jobs that were left (by a crash, or a queue that was away) back into the queue. How many.
@@ -121,6 +131,9 @@ impl App {
                 self.store.swept(&sweep).await?;
                 done += 1;
             }
+        }
+        for days in FORGOTTEN {
+            self.store.blobs().delete_prefix(&kept_answers(now.minus(DAY * days))).await?;
         }
         Ok(done)
     }

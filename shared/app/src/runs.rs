@@ -26,7 +26,7 @@ pub struct Ran {
 /// What became of a job that a worker had.
 pub(crate) enum Step {
     /// It is final.
-    Finished(Ran),
+    Finished(Box<Ran>),
     /// It waits again; look at it after this long.
     Again(Duration),
     /// The platform gave up on it.
@@ -40,6 +40,10 @@ impl App {
     pub(crate) async fn new_job(&self, function: &Function, version: u32, event: &Bytes) -> Result<Job> {
         let id = random::job_id();
         let text = String::from_utf8(event.to_vec()).map_err(Error::internal)?;
+        let durability = match runs_directly(function, self.config.direct_limit) {
+            true => Durability::Crash,
+            false => Durability::Power,
+        };
         Ok(Job {
             id,
             function_id: function.id,
@@ -48,7 +52,7 @@ impl App {
             version,
             execution_type: function.execution_type,
             status: JobStatus::Pending,
-            input: self.store.keep(function.id, id, Part::Input, text).await?,
+            input: self.store.keep(function.id, id, Part::Input, text, durability).await?,
             output: None,
             error: None,
             logs: None,
@@ -131,7 +135,7 @@ impl App {
                 }
                 let (after, ran) = self.ended(&job, outcome).await?;
                 let written = self.store.step_from_running(&job, &after).await?;
-                Ok(if written { Step::Finished(ran) } else { Step::Lost })
+                Ok(if written { Step::Finished(Box::new(ran)) } else { Step::Lost })
             }
             Err(RuntimeError::Busy { retry_after }) => {
                 let mut waiting = job.clone();
@@ -179,7 +183,9 @@ impl App {
         after.output = None;
         if let Some(output) = &output {
             let part = Part::Output(&lease);
-            after.output = Some(self.store.keep(job.function_id, job.id, part, output.clone()).await?);
+            after.output = Some(
+                self.store.keep(job.function_id, job.id, part, output.clone(), Durability::Crash).await?,
+            );
         }
         after.logs = self.kept_logs(job, &lease, &outcome.logs).await?;
         after.duration_us = Some((outcome.duration * 1000.0).max(0.0) as u64);
@@ -194,7 +200,7 @@ impl App {
             return Ok(None);
         }
         let text = serde_json::to_string(logs).map_err(Error::internal)?;
-        Ok(Some(self.store.keep(job.function_id, job.id, Part::Logs(lease), text).await?))
+        Ok(Some(self.store.keep(job.function_id, job.id, Part::Logs(lease), text, Durability::Crash).await?))
     }
 
     /// The job as it is when the platform gives up on it.

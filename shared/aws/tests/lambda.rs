@@ -83,9 +83,11 @@ fn function(current: Version, settings: Settings) -> Function {
         workspace_id: WorkspaceId::from_random([1; 16]),
         owner_id: UserId(1),
         name: "greet".into(),
+        description: String::new(),
         execution_type: ExecutionType::Sync,
         endpoint: "/greet".into(),
         public: false,
+        http_methods: None,
         status: Status::Pending,
         status_reason: None,
         settings,
@@ -94,6 +96,7 @@ fn function(current: Version, settings: Settings) -> Function {
         revision: 1,
         created_at: Timestamp::from_millis(0),
         updated_at: Timestamp::from_millis(0),
+        deployed_at: None,
     }
 }
 
@@ -135,7 +138,7 @@ async fn node_is_deployed_and_runs() {
             "function handler(event, context) { console.log('hello'); return [event, context.version]; }",
         ),
         (
-            Module::EsModule,
+            Module::Esm,
             "export const handler = async (event, context) => { console.log('hello'); return [event, context.version]; };",
         ),
     ];
@@ -179,7 +182,7 @@ async fn versions_and_settings_live_side_by_side() {
     let (id, plain) = (new_id(), Settings::default());
     let one = home.save(id, 1, Module::Python, "def handler(event):\n    return 'one'\n").await;
     let two = home
-        .save(id, 2, Module::EsModule, "export const handler = () => 'two ' + (process.env.WHO ?? 'nobody');")
+        .save(id, 2, Module::Esm, "export const handler = () => 'two ' + (process.env.WHO ?? 'nobody');")
         .await;
     let settings =
         Settings { environment: [("WHO".into(), "me".into())].into(), memory_mb: 512, ..plain.clone() };

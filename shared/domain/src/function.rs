@@ -90,7 +90,7 @@ pub enum Module {
     /// A CommonJS script: `exports.handler`, `module.exports = {handler}`, or a top-level `function handler`.
     CommonJs,
     /// An ECMAScript module: `export function handler` and the like.
-    EsModule,
+    Esm,
 }
 
 /// A function. Holds its current version, so that one read is enough to invoke it.

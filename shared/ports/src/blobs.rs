@@ -13,6 +13,12 @@ pub trait Blobs: Send + Sync {
     /// reader never sees half of it.
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError>;
 
+    /// Waits until what was put at the key survives power loss too. S3 always does.
+    async fn sync(&self, key: &str) -> Result<(), PortError> {
+        let _ = key;
+        Ok(())
+    }
+
     /// The bytes, or `None` where there are none.
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError>;
 

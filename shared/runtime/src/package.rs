@@ -29,7 +29,7 @@ pub fn lambda_handler(language: Language) -> &'static str {
 pub fn lambda_files(module: Module, source: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let shim = match module {
         Module::Python => ("lambda_function.py", PYTHON_LAMBDA),
-        Module::CommonJs | Module::EsModule => ("lambda_function.js", NODE_LAMBDA),
+        Module::CommonJs | Module::Esm => ("lambda_function.js", NODE_LAMBDA),
     };
     vec![(file_name(module), loadable(module, source)), (shim.0, shim.1.into())]
 }
@@ -39,7 +39,7 @@ pub fn file_name(module: Module) -> &'static str {
     match module {
         Module::Python => "main.py",
         Module::CommonJs => "main.js",
-        Module::EsModule => "main.mjs",
+        Module::Esm => "main.mjs",
     }
 }
 

@@ -1,6 +1,7 @@
 //! Texts that live in the table while they are small, and in the blob store once they are not.
 
 use domain::{Error, FunctionId, JobId, Payload, Result, limits};
+use ports::Durability;
 
 use crate::Store;
 
@@ -20,13 +21,14 @@ pub enum Part<'a> {
 }
 
 impl Store {
-    /// Keeps a text of a job.
+    /// Keeps a text of a job. What a caller is told is queued must survive power loss, like the job itself.
     pub async fn keep(
         &self,
         function: FunctionId,
         job: JobId,
         part: Part<'_>,
         text: String,
+        durability: Durability,
     ) -> Result<Payload> {
         let (name, limit) = match part {
             Part::Input => ("input".to_owned(), limits::INLINE_PAYLOAD),
@@ -38,6 +40,9 @@ impl Store {
         }
         let (key, bytes) = (format!("jobs/{function}/{job}/{name}"), text.len());
         self.blobs.put(&key, text.into_bytes().into()).await?;
+        if durability == Durability::Power {
+            self.blobs.sync(&key).await?;
+        }
         Ok(Payload::Blob { key, bytes })
     }
 

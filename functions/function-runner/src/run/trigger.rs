@@ -48,6 +48,7 @@ const SANDBOX: HeaderValue =
     extensions(("x-access" = json!(["table:read", "table:write", "payloads:write", "runtime:invoke", "queue:send"]))),
     security((), ("workspace_key" = []))
 )]
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request, and the event has them all")]
 pub async fn trigger(
     State(state): State<AppState>,
     method: Method,

@@ -2,6 +2,8 @@
 //!
 //! The same tests run against the server of one machine and, with `FUNCTION_RUNNER_TEST_URL`, against a deployed stack.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 mod every_route;
 mod functions;
 mod handlers;

@@ -56,7 +56,7 @@ impl Release<'_> {
     pub(super) fn runtime(&self) -> Runtime {
         match self.version.module {
             Module::Python => Runtime::Python313,
-            Module::CommonJs | Module::EsModule => Runtime::Nodejs22x,
+            Module::CommonJs | Module::Esm => Runtime::Nodejs22x,
         }
     }
 

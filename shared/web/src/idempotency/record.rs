@@ -149,9 +149,7 @@ impl Record {
 
     /// By day, so that a day's blobs can be swept together once they are past their time.
     fn blob_key(&self) -> String {
-        let day = self.web.clock.now().to_string();
-        let day = day.split('T').next().unwrap_or_default();
-        format!("idempotency/{day}/{}", self.lock)
+        format!("{}/{}", app::janitor::kept_answers(self.web.clock.now()), self.lock)
     }
 
     async fn answer(&self, attributes: &Attributes) -> Result<Answer> {

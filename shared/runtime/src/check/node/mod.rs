@@ -25,7 +25,7 @@ pub(super) fn check(source: &str) -> Result<Module, CodeFault> {
         return handler::verdict(source, found).map(|()| Module::CommonJs);
     }
     match parse(source, SourceType::mjs(), handler::of_module) {
-        Ok(found) => handler::verdict(source, found).map(|()| Module::EsModule),
+        Ok(found) => handler::verdict(source, found).map(|()| Module::Esm),
         // Wrong either way: of the two readings, the one that gets further is the one that was meant.
         Err(module) => Err(match script {
             Err(script) if (script.line, script.column) >= (module.line, module.column) => script,

@@ -1,7 +1,7 @@
 //! What is taken for a handler, and what is not.
 
 use domain::Language::{Nodejs, Python};
-use domain::function::Module::{CommonJs, EsModule};
+use domain::function::Module::{CommonJs, Esm};
 
 use crate::check::*;
 
@@ -108,16 +108,16 @@ fn node_handlers() {
         ("var await_ = 010;\r\nexports.handler = () => 1", CommonJs),
         ("exports.handler = (e) => e.a?.b ?? /[/(]/.test(e) / 2", CommonJs),
         ("// export function\nexports.handler = () => import('x')", CommonJs),
-        ("export function handler(event) {}", EsModule),
-        ("export const handler = async (event) => event", EsModule),
-        ("export let a = 1, handler = x => x", EsModule),
-        ("import fs from 'fs';\nasync function run() {}\nexport { run as handler }", EsModule),
-        ("export { handler } from './app.mjs'", EsModule),
-        ("export * from './app.mjs'", EsModule),
-        ("export default { handler() {} }", EsModule),
-        ("const data = await fetch('x');\nexport const handler = () => data", EsModule),
-        ("import fs from 'fs'\nconst app = {}\nexport default app", EsModule),
-        ("console.log(import.meta.url); export class handler {}", EsModule),
+        ("export function handler(event) {}", Esm),
+        ("export const handler = async (event) => event", Esm),
+        ("export let a = 1, handler = x => x", Esm),
+        ("import fs from 'fs';\nasync function run() {}\nexport { run as handler }", Esm),
+        ("export { handler } from './app.mjs'", Esm),
+        ("export * from './app.mjs'", Esm),
+        ("export default { handler() {} }", Esm),
+        ("const data = await fetch('x');\nexport const handler = () => data", Esm),
+        ("import fs from 'fs'\nconst app = {}\nexport default app", Esm),
+        ("console.log(import.meta.url); export class handler {}", Esm),
     ];
     for (source, module) in accepted {
         assert_eq!(check(Nodejs, source), Ok(module), "{source}");
