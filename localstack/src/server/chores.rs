@@ -38,8 +38,15 @@ pub(super) async fn run(
             Ok(_) => look = Look::Due,
             Err(error) => warn!(%error, "the janitor could not look after jobs; it will again"),
         }
-        if let Err(error) = app.sweep().await {
-            warn!(%error, "the janitor could not sweep; it will again");
+        loop {
+            match app.sweep().await {
+                Ok(true) if !stopping.is_cancelled() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    warn!(%error, "the janitor could not sweep; it will again");
+                    break;
+                }
+            }
         }
         if let Err(error) = table.expire(clock.now().as_seconds(), EXPIRE).await {
             warn!(%error, "expired items could not be removed; they will be");

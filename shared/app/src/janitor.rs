@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use domain::job::{Next, QUEUE_PATIENCE};
 use domain::metrics::DAY;
-use domain::{Job, JobId, JobStatus, Result, Timestamp};
+use domain::{Error, Job, JobId, JobStatus, Result, Timestamp};
 use ports::Message;
 use store::keys::SHARDS;
-use store::sweeps::Sweep;
+use store::sweeps::{Deleted, Sweep};
 use tracing::{info, warn};
 
 use crate::{App, PageRequest};
@@ -30,6 +30,9 @@ const BATCH: usize = 200;
 /// A run that was under way when its function was deleted may write something after the first sweep; by this time none
 /// is under way any more (the longest timeout, and what a lease adds to it).
 const STRAGGLERS: Duration = Duration::from_secs(20 * 60);
+
+/// When to try again to sweep what could not be.
+const LATER: Duration = Duration::from_secs(60);
 
 /// Which days ago the answers are past their 24 hours: a week of them, should the janitor have been away.
 const FORGOTTEN: std::ops::Range<u32> = 2..9;
@@ -109,32 +112,40 @@ impl App {
         }
     }
 
-    /// Removes what deletes left. How many of them are done with.
-    pub async fn sweep(&self) -> Result<usize> {
+    /// Removes some of what deletes left: at once, and once more when nothing that ran then can be under way. Whether
+    /// there is more to remove now.
+    pub async fn sweep(&self) -> Result<bool> {
         let now = self.clock.now();
-        let mut done = 0;
-        for sweep in self.store.sweeps(BATCH).await? {
-            let swept = match &sweep {
-                Sweep::Function { id, .. } => {
-                    let removed = self.runtime.remove(*id).await;
-                    if let Err(error) = &removed {
-                        warn!(function = %id, %error, "a deleted function's deployment could not be removed yet");
-                    }
-                    self.store.sweep_function(*id).await? && removed.is_ok()
+        let sweeps = self.store.sweeps(now, BATCH).await?;
+        let mut more = sweeps.len() == BATCH;
+        for sweep in &sweeps {
+            match self.sweep_one(sweep, now).await {
+                Ok(done) => more |= !done,
+                Err(error) => {
+                    warn!(deleted = ?sweep.what, %error, "what was deleted could not be swept; it will be");
+                    self.store.swept(sweep, Some(now + LATER)).await?;
                 }
-                Sweep::Workspace { id, .. } => {
-                    self.store.sweep_workspace(*id, now).await?;
-                    true
-                }
-            };
-            if swept && sweep.deleted_at() + STRAGGLERS <= now {
-                self.store.swept(&sweep).await?;
-                done += 1;
             }
         }
         for days in FORGOTTEN {
             self.store.blobs().delete_prefix(&kept_answers(now.minus(DAY * days))).await?;
         }
-        Ok(done)
+        Ok(more)
+    }
+
+    /// Whether nothing is left of it for now.
+    async fn sweep_one(&self, sweep: &Sweep, now: Timestamp) -> Result<bool> {
+        match sweep.what {
+            Deleted::Function(id) => {
+                self.runtime.remove(id).await.map_err(Error::unavailable)?;
+                if !self.store.sweep_function(id).await? {
+                    return Ok(false);
+                }
+            }
+            Deleted::Workspace(id) => self.store.sweep_workspace(id, now).await?,
+        }
+        let again = sweep.deleted_at + STRAGGLERS;
+        self.store.swept(sweep, (now < again).then_some(again)).await?;
+        Ok(true)
     }
 }

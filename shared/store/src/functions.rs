@@ -5,7 +5,7 @@ use domain::{Error, Function, FunctionId, Result, Status, Timestamp, UserId, Ver
 use ports::{Change, Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
 
 use crate::keys::Scope;
-use crate::sweeps::Sweep;
+use crate::sweeps::{Deleted, Sweep};
 use crate::workspaces::changed_meanwhile;
 use crate::{Listed, PageRequest, Store, items, keys, metrics, workspaces};
 
@@ -179,7 +179,7 @@ impl Store {
             Write::Delete(keys::function(function.id), Condition::Present(vec![unchanged])),
             Write::Delete(name_claim(function).key, Condition::None),
             Write::Delete(endpoint_claim(function).key, Condition::None),
-            Write::Put(Sweep::Function { id: function.id, deleted_at: now }.item()?, Condition::None),
+            Write::Put(Sweep::new(Deleted::Function(function.id), now).item()?, Condition::None),
             Write::Update(
                 keys::total(Scope::Workspace(function.workspace_id), 0),
                 vec![Change::Add(metrics::FUNCTIONS.into(), -1)],
@@ -205,7 +205,7 @@ impl Store {
             for claim in some {
                 let id = function_id(claim)?;
                 writes.push(Write::Delete(keys::function(id), Condition::None));
-                writes.push(Write::Put(Sweep::Function { id, deleted_at: now }.item()?, Condition::None));
+                writes.push(Write::Put(Sweep::new(Deleted::Function(id), now).item()?, Condition::None));
             }
             self.table.write(writes, Durability::Crash).await?;
         }

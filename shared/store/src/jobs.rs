@@ -110,8 +110,7 @@ impl Store {
     ) -> Result<Listed<(JobId, Timestamp)>> {
         let query = Query {
             partition: keys::due_partition(shard),
-            // Every note's sort key begins with a digit; `~` comes after the `#` that follows the time.
-            sort: Sort::Between("0".to_owned(), format!("{until}~")),
+            sort: keys::until(until),
             limit: page.limit,
             after: page.after,
             ..Query::default()

@@ -20,7 +20,7 @@
 //! | … of one status | GSI2 `FUNCTION#id#status` / `JOB#created#id` |
 //! | jobs to look at by now (janitor) | `DUE#shard` / up to `time` |
 //! | counters, all-time and of a period | `METRICS#scope#id#shard` / `TOTAL`; between `HOUR#from` and `HOUR#to` |
-//! | what a delete left to sweep (janitor) | `SWEEP` / `time#…` |
+//! | what a delete left to sweep by now (janitor) | `SWEEP` / up to `time` |
 //! | an answer given before | `IDEMPOTENCY#caller` / `key` (kept by `web`) |
 //!
 //! Partition keys spread: nothing but the janitor's small partitions is shared between tenants. Times in keys have
@@ -28,7 +28,7 @@
 
 use domain::job::JobStatus;
 use domain::{FunctionId, JobId, KeyId, Timestamp, UserId, WorkspaceId};
-use ports::Key;
+use ports::{Key, Sort};
 
 /// Over how many partitions the counters of one function or workspace, and the janitor's dues, are spread. DynamoDB
 /// takes about 1,000 writes a second per partition; a reader asks all of them.
@@ -195,6 +195,12 @@ pub fn hour(start: Timestamp) -> String {
 }
 
 /// The note that something deleted is to be swept.
-pub fn sweep(deleted: Timestamp, what: &str) -> Key {
-    Key::new(SWEEP, format!("{deleted}#{what}"))
+pub fn sweep(due: Timestamp, what: &str) -> Key {
+    Key::new(SWEEP, format!("{due}#{what}"))
+}
+
+/// Of a partition whose sort keys begin with a time: all up to that time, it included.
+pub fn until(time: Timestamp) -> Sort {
+    // Every time begins with a digit; `~` comes after the `#` that follows it.
+    Sort::Between("0".to_owned(), format!("{time}~"))
 }

@@ -8,39 +8,40 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{SHARDS, Scope};
 use crate::{Store, items, keys};
 
+/// What was deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "id", rename_all = "lowercase")]
+pub enum Deleted {
+    /// A function.
+    Function(FunctionId),
+    /// A workspace. Its functions have notes of their own.
+    Workspace(WorkspaceId),
+}
+
 /// A note.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Sweep {
-    /// A function was deleted.
-    Function {
-        /// Which.
-        id: FunctionId,
-        /// When.
-        deleted_at: Timestamp,
-    },
-    /// A workspace was deleted. Its functions have notes of their own.
-    Workspace {
-        /// Which.
-        id: WorkspaceId,
-        /// When.
-        deleted_at: Timestamp,
-    },
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// What was deleted.
+    #[serde(flatten)]
+    pub what: Deleted,
+    /// When.
+    pub deleted_at: Timestamp,
+    /// When it is to be swept.
+    pub due: Timestamp,
 }
 
 impl Sweep {
-    /// When the delete was.
-    pub fn deleted_at(&self) -> Timestamp {
-        match self {
-            Self::Function { deleted_at, .. } | Self::Workspace { deleted_at, .. } => *deleted_at,
-        }
+    /// To be swept at once.
+    pub(crate) fn new(what: Deleted, now: Timestamp) -> Self {
+        Self { what, deleted_at: now, due: now }
     }
 
     fn key(&self) -> ports::Key {
-        match self {
-            Self::Function { id, deleted_at } => keys::sweep(*deleted_at, &keys::function_partition(*id)),
-            Self::Workspace { id, deleted_at } => keys::sweep(*deleted_at, &keys::workspace_partition(*id)),
-        }
+        let what = match self.what {
+            Deleted::Function(id) => keys::function_partition(id),
+            Deleted::Workspace(id) => keys::workspace_partition(id),
+        };
+        keys::sweep(self.due, &what)
     }
 
     pub(crate) fn item(&self) -> Result<Item> {
@@ -52,9 +53,10 @@ impl Sweep {
 const SOME: usize = 500;
 
 impl Store {
-    /// Up to `limit` notes, oldest first.
-    pub async fn sweeps(&self, limit: usize) -> Result<Vec<Sweep>> {
-        Ok(self.list(Query::partition(keys::SWEEP, limit)).await?.items)
+    /// Up to `limit` notes of what is to be swept by now, the earliest first.
+    pub async fn sweeps(&self, now: Timestamp, limit: usize) -> Result<Vec<Sweep>> {
+        let query = Query { sort: keys::until(now), ..Query::partition(keys::SWEEP, limit) };
+        Ok(self.list(query).await?.items)
     }
 
     /// Removes some of what a deleted function left: jobs, versions, counters, blobs. `true` when nothing is left.
@@ -102,9 +104,12 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a note away.
-    pub async fn swept(&self, sweep: &Sweep) -> Result<()> {
-        let write = Write::Delete(sweep.key(), Condition::None);
-        Ok(self.table.write(vec![write], Durability::Crash).await?)
+    /// Takes a note away, and puts one in its place if it is to be swept once more.
+    pub async fn swept(&self, sweep: &Sweep, again: Option<Timestamp>) -> Result<()> {
+        let mut writes = vec![Write::Delete(sweep.key(), Condition::None)];
+        if let Some(due) = again {
+            writes.push(Write::Put(Sweep { due, ..*sweep }.item()?, Condition::None));
+        }
+        Ok(self.table.write(writes, Durability::Crash).await?)
     }
 }

@@ -4,7 +4,7 @@ use domain::workspace::name_key;
 use domain::{AuthKey, Error, KeyId, Result, Timestamp, UserId, Workspace, WorkspaceId};
 use ports::{Check, Condition, Durability, Index, Item, Query, Sort, Write};
 
-use crate::sweeps::Sweep;
+use crate::sweeps::{Deleted, Sweep};
 use crate::{Listed, PageRequest, Store, conflict, items, keys};
 
 /// What a caller hears of a workspace that isn't there, or isn't theirs.
@@ -63,7 +63,7 @@ impl Store {
     ///
     /// First the workspace itself, so that nothing new can be made in it; then the functions there were.
     pub async fn delete_workspace(&self, workspace: &Workspace, now: Timestamp) -> Result<()> {
-        let sweep = Sweep::Workspace { id: workspace.id, deleted_at: now };
+        let sweep = Sweep::new(Deleted::Workspace(workspace.id), now);
         let writes = vec![
             Write::Delete(keys::workspace(workspace.id), Condition::Present(vec![])),
             Write::Delete(claim(workspace).key, Condition::None),
