@@ -13,7 +13,8 @@ const MARGIN: Duration = Duration::from_secs(20);
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let app = app::App::new(aws::Clients::from_env().await.parts()?, app::Config::default());
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async {
+    let app = &app;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let until = event.context.deadline() - MARGIN;
         let requeued = app.requeue(Look::Due).await?;
         while app.sweep().await? && SystemTime::now() < until {}
