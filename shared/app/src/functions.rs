@@ -187,7 +187,7 @@ impl App {
         self.store_changed(before, after).await
     }
 
-    /// A function's versions, newest first.
+    /// A function's versions, newest first; as many as their code fits a page.
     pub async fn versions(
         &self,
         caller: UserId,
@@ -195,7 +195,7 @@ impl App {
         page: PageRequest,
     ) -> Result<Listed<Version>> {
         self.function(caller, id).await?;
-        self.store.versions(id, page).await
+        Ok(self.store.versions(id, page).await?.within(limits::PAGE_BYTES, |version| version.code_size))
     }
 
     /// Deletes a function, its versions and its jobs: out of reach when this returns, swept after.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{Error, FunctionId, Job, JobId, JobStatus, Logs, Payload, Result, UserId};
+use domain::{Error, FunctionId, Job, JobId, JobStatus, Logs, Payload, Result, UserId, limits};
 use store::jobs::not_found;
 
 use crate::invocations::Invoked;
@@ -22,6 +22,15 @@ pub struct JobDetail {
     pub logs: Option<Logs>,
     /// Which of these were left out because they are large: ask for the job itself.
     pub omitted: Vec<&'static str>,
+}
+
+impl JobDetail {
+    /// Bytes of its texts.
+    fn size(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let logs = self.logs.iter().flat_map(Logs::lines).map(|line| line.text.len() + 1).sum::<usize>();
+        text(&self.input) + text(&self.output) + text(&self.job.error) + logs
+    }
 }
 
 impl App {
@@ -47,8 +56,7 @@ impl App {
     ) -> Result<(Listed<JobDetail>, u64)> {
         let function = self.function(caller, function).await?;
         let (listed, total) = self.store.jobs(&function, status, page).await?;
-        let items = listed.items.into_iter().map(at_hand).collect();
-        Ok((Listed { items, next: listed.next }, total))
+        Ok((listed.map(at_hand).within(limits::PAGE_BYTES, JobDetail::size), total))
     }
 
     /// Withdraws a job that waits. 409 if it has begun or is over.

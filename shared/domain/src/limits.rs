@@ -26,6 +26,8 @@ pub const INLINE_PAYLOAD: usize = 64 * 1024;
 pub const PAGE: usize = 50;
 /// A list's page at most.
 pub const MAX_PAGE: usize = 100;
+/// What a page holds at most of texts, in bytes, whatever its `limit`: an answer through Lambda ends at 6 MB.
+pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a SYNC caller is kept waiting before 202: just under the gateway's 30 s.
 pub const GATEWAY_WAIT: Duration = Duration::from_secs(29);
 /// How long an access token lives.

@@ -3,7 +3,7 @@
 
 use domain::{Error, Function, Job, JobId, JobStatus, Result, Timestamp};
 use ports::{Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::{Listed, PageRequest, Store, items, keys, metrics};
 
@@ -54,7 +54,9 @@ impl Store {
         let (old, new) = (before.and_then(|job| job.due), job.due);
         if old != new {
             writes.extend(old.map(|due| Write::Delete(keys::due(job.id, due), Condition::None)));
-            writes.extend(new.map(|due| Write::Put(due_item(job.id, due), Condition::None)));
+            if let Some(due) = new {
+                writes.push(Write::Put(due_item(job.id, due)?, Condition::None));
+            }
         }
         if before.map(|job| job.status) != Some(job.status) {
             writes.extend(metrics::writes(job, before.map(|job| job.status)));
@@ -115,9 +117,7 @@ impl Store {
             after: page.after,
             ..Query::default()
         };
-        let found = self.table.query(&query).await?;
-        let items = found.items.iter().map(read_due).collect::<Result<_>>()?;
-        Ok(Listed { items, next: found.next })
+        Ok(self.list::<Due>(query).await?.map(|due| (due.job_id, due.due)))
     }
 
     /// Takes away a note about a job that is not there or not as it says any more.
@@ -153,15 +153,13 @@ fn job_item(job: &Job) -> Result<Item> {
     Ok(item)
 }
 
-fn due_item(id: JobId, due: Timestamp) -> Item {
-    let mut item = Item::new(keys::due(id, due));
-    item.attributes.insert("job_id".into(), id.0.into());
-    item.attributes.insert("due".into(), due.to_string().into());
-    item
+/// The note that a job is to be looked at.
+#[derive(Serialize, Deserialize)]
+struct Due {
+    job_id: JobId,
+    due: Timestamp,
 }
 
-fn read_due(item: &Item) -> Result<(JobId, Timestamp)> {
-    let id = item.attributes.get("job_id").and_then(Value::as_u64);
-    let due = items::text(item, "due")?.parse().map_err(Error::internal)?;
-    Ok((JobId(id.ok_or_else(|| Error::internal(format!("{:?} has no job_id", item.key)))?), due))
+fn due_item(job_id: JobId, due: Timestamp) -> Result<Item> {
+    items::item(keys::due(job_id, due), &Due { job_id, due })
 }

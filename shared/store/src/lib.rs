@@ -17,7 +17,9 @@ pub mod workspaces;
 use std::sync::Arc;
 
 use domain::{Error, Result};
-use ports::{Blobs, Condition, Durability, Item, Key, Page, Position, Query, Sort, Table, TableError, Write};
+use ports::{
+    Blobs, Condition, Durability, Index, Item, Key, Page, Position, Query, Sort, Table, TableError, Write,
+};
 use serde::de::DeserializeOwned;
 
 /// The entities' home.
@@ -34,6 +36,31 @@ pub struct Listed<T> {
     pub items: Vec<T>,
     /// Where to go on; `None` at the end.
     pub next: Option<Position>,
+    /// Where each of them is.
+    places: Vec<Position>,
+}
+
+impl<T> Listed<T> {
+    /// Leaves out what would make the list larger than `bytes` in all, to be asked for with `next`; one stays at least.
+    pub fn within(mut self, bytes: usize, size: impl Fn(&T) -> usize) -> Self {
+        let mut all = 0;
+        let fit = self.items.iter().take_while(|item| {
+            all += size(item);
+            all <= bytes
+        });
+        let fit = fit.count().max(1);
+        if fit < self.items.len() {
+            self.next = self.places.get(fit - 1).cloned();
+            self.items.truncate(fit);
+            self.places.truncate(fit);
+        }
+        self
+    }
+
+    /// The same list of something else.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Listed<U> {
+        Listed { items: self.items.into_iter().map(f).collect(), next: self.next, places: self.places }
+    }
 }
 
 /// How much of a list, and from where.
@@ -67,7 +94,8 @@ impl Store {
 
     async fn list<T: DeserializeOwned>(&self, query: Query) -> Result<Listed<T>> {
         let Page { items, next } = self.table.query(&query).await?;
-        Ok(Listed { items: items.into_iter().map(items::read).collect::<Result<_>>()?, next })
+        let places = items.iter().map(|item| place(item, query.index)).collect();
+        Ok(Listed { items: items.into_iter().map(items::read).collect::<Result<_>>()?, next, places })
     }
 
     async fn put(&self, item: Item, condition: Condition) -> Result<(), TableError> {
@@ -98,6 +126,16 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Where an item is in what was asked.
+fn place(item: &Item, index: Index) -> Position {
+    let in_index = match index {
+        Index::Primary => None,
+        Index::Gsi1 => item.gsi1.clone(),
+        Index::Gsi2 => item.gsi2.clone(),
+    };
+    Position { key: item.key.clone(), index: in_index }
 }
 
 /// The error of a write whose conditions can fail: `at(index)` says which error that is.

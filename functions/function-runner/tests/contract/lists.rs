@@ -113,3 +113,29 @@ async fn a_limit_out_of_range_is_an_error_and_not_clamped() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_page_ends_early_where_its_texts_are_large_and_nothing_is_lost() {
+    let user = Server::shared().user().await;
+    let code =
+        |n: usize| format!("def handler(event):\n    return 'x' * 60_000\n#{n}{}", "x".repeat(900_000));
+    let function = user.function("PYTHON", &code(1)).await;
+    for n in 2..=7 {
+        user.put(&format!("/functions/{function}"), &json!({"code": code(n)})).await.expect(200);
+    }
+    let path = format!("/functions/{function}/versions");
+    let first = user.get(&path).await;
+    assert!(first.body.len() < 5_000_000, "{}", first.body.len());
+    assert!(first.expect(200)["next_cursor"].is_string());
+    let versions = walk(&user, &path, "versions", 100).await;
+    let numbers = versions.iter().map(|version| version["version"].clone()).collect::<Vec<_>>();
+    assert_eq!(numbers, [7, 6, 5, 4, 3, 2, 1].map(Value::from));
+
+    for _ in 0..80 {
+        user.invoke(&function, &json!("y".repeat(20_000))).await;
+    }
+    let path = format!("/functions/{function}/jobs");
+    let first = user.get(&format!("{path}?limit=100")).await;
+    assert!(first.body.len() < 5_000_000, "{}", first.body.len());
+    assert_eq!(walk(&user, &path, "jobs", 100).await.len(), 80);
+}
