@@ -1,7 +1,7 @@
 # The commands. `make run` and `make test` are all that most people need.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit fuzz tools deny
+.PHONY: help run test check unit fuzz crash simulate tools deny
 
 VENV := .venv
 CARGO ?= cargo
@@ -28,6 +28,13 @@ unit: ## Unit, property and contract tests
 fuzz: $(VENV)/.fuzz ## Fuzz a live server by its OpenAPI document
 	$(CARGO) build --workspace --locked
 	$(VENV)/bin/python shared/testkit/fuzz/run.py target/debug/function-runner
+
+crash: ## Kill a live server 200 times, and check its ledger
+	$(CARGO) build --workspace --locked
+	FUNCTION_RUNNER_KILLS=200 $(CARGO) test -p localstack --test crash --locked -- --nocapture
+
+simulate: ## Simulate the job machine over 20,000 schedules
+	FUNCTION_RUNNER_SCHEDULES=20000 $(CARGO) test --release -p app --test simulation --locked -- --nocapture
 
 $(VENV)/.fuzz: shared/testkit/fuzz/requirements.txt
 	python3 -m venv $(VENV)
