@@ -1,6 +1,7 @@
 //! Invoking functions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -86,14 +87,21 @@ impl App {
         job: Job,
         event: Bytes,
     ) -> Result<Invoked> {
-        let accepted = job.clone();
-        let run = self.clone().run_directly(Arc::new(function), Arc::new(version), job, event);
+        let (id, told) = (job.id, Arc::new(AtomicBool::new(false)));
+        let run = self.clone().run_directly(Arc::new(function), Arc::new(version), job, event, told.clone());
         let run = self.unless_stopping(run);
-        let run = self.tasks.spawn(run.in_current_span());
-        match tokio::time::timeout(self.config.gateway_wait, run).await {
-            Ok(ran) => Ok(Invoked::Ran(Box::new(ran.map_err(Error::internal)??))),
-            Err(_) => Ok(Invoked::Accepted(Box::new(self.job_now(accepted).await?))),
-        }
+        let mut run = self.tasks.spawn(run.in_current_span());
+        let ran = match tokio::time::timeout(self.config.gateway_wait, &mut run).await {
+            Ok(ran) => ran,
+            Err(_) if told.swap(true, Ordering::SeqCst) => run.await,
+            // Nothing is accepted that a crash could lose: a table this slow may not have the job yet.
+            Err(_) => {
+                let job =
+                    self.store.job(id).await?.ok_or_else(|| Error::unavailable("it is not recorded yet"))?;
+                return Ok(Invoked::Accepted(Box::new(job)));
+            }
+        };
+        Ok(Invoked::Ran(Box::new(ran.map_err(Error::internal)??)))
     }
 
     /// The work, until the process stops.

@@ -105,7 +105,8 @@ impl App {
         Ok(true)
     }
 
-    async fn send_again(&self, job: &Job) {
+    /// Queues a job's message once more.
+    pub(crate) async fn send_again(&self, job: &Job) {
         let message = Message { job_id: job.id, workspace_id: job.workspace_id };
         if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
             warn!(job = %job.id, %error, "a job could not be queued again; the next look will");

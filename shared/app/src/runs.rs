@@ -1,6 +1,7 @@
 //! Running a job and writing down what came of it: what SYNC invocations and the worker share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,13 +70,15 @@ impl App {
     }
 
     /// Runs a new job at once. It is recorded when it ends or, if that takes longer than the grace, as running
-    /// meanwhile: before, nobody was told of it, so a crash takes nothing back.
+    /// meanwhile: before, nobody was told of it, so a crash takes nothing back. `told` is set by whoever is first: the
+    /// caller's wait, which ends with the job's id, or this, which is about to take the record back.
     pub(crate) async fn run_directly(
         self: Arc<Self>,
         function: Arc<Function>,
         version: Arc<Version>,
         mut job: Job,
         event: Bytes,
+        told: Arc<AtomicBool>,
     ) -> Result<Ran> {
         job.start(random::lease_id(), &function.settings, self.clock.now());
         let invocation = invocation(&function, version, &job, event, self.config.sync_patience);
@@ -97,7 +100,9 @@ impl App {
                 (after, ran, None)
             }
             Err(RuntimeError::Busy { retry_after }) => {
-                if recorded {
+                if recorded && told.swap(true, Ordering::SeqCst) {
+                    self.queue_again(&job).await?;
+                } else if recorded {
                     self.store.discard_job(&job).await?;
                 }
                 return Err(busy(retry_after));
@@ -121,6 +126,16 @@ impl App {
             }
             None => Ok(ran),
         }
+    }
+
+    /// Queues a job whose caller has its id, and for which there was no room. Should that fail, its lease ends.
+    async fn queue_again(&self, job: &Job) -> Result<()> {
+        let mut waiting = job.clone();
+        waiting.put_back(self.clock.now());
+        if self.store.step_from_running(job, &waiting).await? {
+            self.send_again(&waiting).await;
+        }
+        Ok(())
     }
 
     /// Runs a job that this worker has begun, and records what came of it.
