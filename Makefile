@@ -1,13 +1,13 @@
 # The commands. `make run` and `make test` are all that most people need.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit fuzz crash simulate tools deny
+.PHONY: help run test check unit fuzz crash simulate tools deny generate lambda deploy emulator emulator-test emulator-binaries lint-templates
 
 VENV := .venv
 CARGO ?= cargo
 
 help: ## Show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 run: ## Build and start the platform on http://127.0.0.1:8000, its data in .function-runner/
 	@command -v bwrap >/dev/null || [ "$$(uname)" != Linux ] || echo "bubblewrap is not installed (apt-get install bubblewrap): the next sandbox is used"
@@ -45,3 +45,42 @@ tools: ## Say which OS packages are missing, or install them when root
 	@[ "$$(uname)" != Linux ] || command -v bwrap >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq bubblewrap; \
 	else echo "bubblewrap is not installed (apt-get install bubblewrap): its sandbox is not tested"; fi
+
+# --- On AWS ---
+
+EMULATOR := .emulator
+ENV ?= dev
+# What is built for Lambda.
+LAMBDAS := -p function-runner-api -p worker -p janitor --features function-runner-api/lambda
+# The same packages for each emulator target, so that nothing is built twice.
+EMULATED := $(LAMBDAS) -p infra
+
+generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
+	$(CARGO) run --locked --quiet -p infra --bin generate
+
+lambda: $(EMULATOR)/.ready ## Build and zip the Lambda binaries for AWS (arm64)
+	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --arm64 --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/arm64 --flatten none
+	python3 infra/package.py target/lambda/arm64
+
+deploy: lambda ## Deploy to AWS: make deploy ENV=dev (staging, prod)
+	$(EMULATOR)/bin/sam deploy --config-env $(ENV)
+
+emulator: emulator-binaries ## Deploy the stack to an emulator of AWS on this machine, and serve it
+	$(EMULATOR)/bin/python localstack/emulator.py
+
+emulator-test: emulator-binaries ## Run the contract tests against the stack on the emulator
+	test="$$($(CARGO) test --locked $(EMULATED) --test contract --no-run --message-format=json | python3 -c 'import json, sys; print([line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable") and line["target"]["name"] == "contract"][-1])')" && \
+	$(EMULATOR)/bin/python localstack/emulator.py --skips functions/function-runner/tests/contract/emulator-skips.txt -- "$$test" --test-threads 2
+
+emulator-binaries: $(EMULATOR)/.ready
+	$(CARGO) build --locked --bins $(EMULATED)
+	python3 infra/package.py target/debug --strip
+
+lint-templates: $(EMULATOR)/.ready ## Check the CloudFormation templates
+	$(EMULATOR)/bin/cfn-lint template.yaml infra/*.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(EMULATOR)/bin/sam validate --lint
+
+$(EMULATOR)/.ready: localstack/requirements.txt
+	python3 -m venv $(EMULATOR)
+	$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@

@@ -21,6 +21,13 @@ pub struct Config {
     pub function_name_prefix: Option<String>,
     /// `EXECUTION_ROLE_ARN`: the role that user code runs as. It has no permissions.
     pub execution_role_arn: Option<String>,
+    /// `TOKEN_SECRET_ID`: the secret in Secrets Manager that tokens are signed with.
+    pub token_secret_id: Option<String>,
+    /// `ALLOWED_ORIGINS`: origins that browsers may call from, with commas between; `*` or nothing: any.
+    pub allowed_origins: Vec<String>,
+    /// `WARM_UP`: which parts (`table`, `runtime`) are asked something before the first request, so that connections
+    /// are there when it comes.
+    pub warm_up: Vec<String>,
     /// Whether S3 is asked for `host/bucket/key`, not `bucket.host/key`: so where an endpoint was set, since an
     /// emulator has no name per bucket.
     pub s3_path_style: bool,
@@ -51,6 +58,11 @@ impl Config {
     /// Reads variables by name. One that is empty counts as absent.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let list = |name: &str| {
+            let items = read(name).unwrap_or_default();
+            let items = items.split(',').map(|item| item.trim().to_owned());
+            items.filter(|item| !item.is_empty()).collect::<Vec<_>>().into_iter()
+        };
         Self {
             table_name: read("TABLE_NAME"),
             code_bucket: read("CODE_BUCKET"),
@@ -58,6 +70,9 @@ impl Config {
             dlq_url: read("DLQ_URL"),
             function_name_prefix: read("FUNCTION_NAME_PREFIX"),
             execution_role_arn: read("EXECUTION_ROLE_ARN"),
+            token_secret_id: read("TOKEN_SECRET_ID"),
+            allowed_origins: list("ALLOWED_ORIGINS").filter(|origin| origin != "*").collect(),
+            warm_up: list("WARM_UP").collect(),
             s3_path_style: read("AWS_ENDPOINT_URL").or_else(|| read("AWS_ENDPOINT_URL_S3")).is_some(),
         }
     }
@@ -84,6 +99,26 @@ impl Clients {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What the SDK itself is told.
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The table, and nothing else: what a route that only needs it is made of. The other parts say that they aren't
+    /// there, so that no more of the SDK is linked.
+    #[cfg(feature = "serve")]
+    pub fn table_only(&self) -> Result<ports::Parts, ConfigError> {
+        use crate::absent::Absent;
+        use std::sync::Arc;
+        Ok(ports::Parts {
+            table: Arc::new(self.table()?),
+            runtime: Arc::new(Absent),
+            blobs: Arc::new(Absent),
+            queue: Arc::new(Absent),
+            clock: Arc::new(ports::clock::SystemClock),
+        })
     }
 
     /// All the ports: what a process that runs jobs needs.

@@ -4,6 +4,8 @@
 //! A `main` reads [`Config`] once, makes [`Clients`] once, and asks it for the adapters that it needs. One cargo feature
 //! per service, so that a route that only needs the table links no other SDK.
 
+#[cfg(feature = "serve")]
+mod absent;
 pub mod config;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
@@ -16,6 +18,8 @@ pub mod lambda;
 mod retry;
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "serve")]
+pub mod serve;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 

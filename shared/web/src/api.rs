@@ -70,6 +70,7 @@ where
                 // A handler of several methods is one route, but OpenAPI wants a name for each.
                 if names.iter().filter(|name| name.as_deref() == Some(&*id)).count() > 1 {
                     operation.operation_id = Some(format!("{id}.{}", method.as_str().to_lowercase()));
+                    openapi::extend(operation, openapi::ROUTE, id.into());
                 }
                 openapi::complete(operation, &self.style, &written, idempotent);
             }

@@ -15,6 +15,13 @@ pub const USER: &str = "user";
 /// The name of the security scheme of workspace keys: `security(("workspace_key" = []))`.
 pub const WORKSPACE_KEY: &str = "workspace_key";
 
+/// The extension that names what an operation touches: what its function on AWS may do is made of it.
+pub const ACCESS: &str = "x-access";
+/// The extension of an operation whose last path parameter takes the rest of the path, which OpenAPI has no word for.
+pub const GREEDY: &str = "x-greedy";
+/// The extension of an operation that shares its handler with others of the same path: the name of their route.
+pub const ROUTE: &str = "x-route";
+
 pub(crate) fn components(style: &Style) -> Components {
     let bearer = |format: &str, description: &str| {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
@@ -46,7 +53,13 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
     if reads_body || idempotent || operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
         implied.push(("422", "The input is not valid: every fault of it"));
     }
+    if path.contains("{*") {
+        extend(operation, GREEDY, serde_json::Value::Bool(true));
+    }
     if idempotent {
+        let mut access = access(operation);
+        access.push("idempotency:keep".to_owned());
+        extend(operation, ACCESS, access.into());
         implied.push(("409", "A request with this Idempotency-Key is still running"));
         operation.parameters.get_or_insert_default().push(idempotency_key());
     }
@@ -89,6 +102,17 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
             _ => {}
         }
     }
+}
+
+/// What an operation says it touches.
+pub fn access(operation: &Operation) -> Vec<String> {
+    let declared = operation.extensions.as_ref().and_then(|extensions| extensions.get(ACCESS));
+    let declared = declared.and_then(serde_json::Value::as_array).into_iter().flatten();
+    declared.filter_map(|access| access.as_str().map(str::to_owned)).collect()
+}
+
+pub(crate) fn extend(operation: &mut Operation, name: &str, value: serde_json::Value) {
+    operation.extensions.get_or_insert_default().insert(name.to_owned(), value);
 }
 
 fn idempotency_key() -> RefOr<utoipa::openapi::path::Parameter> {

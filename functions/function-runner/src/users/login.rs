@@ -39,7 +39,7 @@ pub struct Token {
         (status = 401, description = "Incorrect username or password"),
         (status = 429, description = "Too many wrong passwords"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write"]))),
+    extensions(("x-access" = json!(["table:read", "table:write"])), ("x-memory" = json!(1024))),
 )]
 pub async fn login(
     State(state): State<AppState>,

@@ -41,7 +41,7 @@ impl Input for UserCreate {
         (status = 200, description = "Registered", body = User),
         (status = 400, description = "The username is taken"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write"]))),
+    extensions(("x-access" = json!(["table:read", "table:write"])), ("x-memory" = json!(1024))),
 )]
 pub async fn register(State(state): State<AppState>, Body(new): Body<UserCreate>) -> Result<Json<User>> {
     let UserCreate { username, name, password } = new;

@@ -91,6 +91,7 @@ fn is_lambdas_own(line: &str) -> bool {
     .iter()
     .any(|start| line.starts_with(start))
         || line.contains(" Task timed out after ")
+        || line.starts_with("Task timed out after ")
         || (line.starts_with("RequestId: ") && line.contains("Error: Runtime exited"))
         || line.trim().is_empty()
 }

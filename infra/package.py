@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Zips the Lambda binaries: package.py FOLDER-OF-BINARIES [--strip].
+
+One zip per binary in target/lambda/, the same bytes for the same binary, so that a deployment changes only what changed.
+Each path is printed with its size.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import zipfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BINARIES = ["function-runner-routes", "function-runner-table-routes", "worker", "janitor"]
+
+
+def package(binary: pathlib.Path, strip: bool) -> None:
+    target = ROOT / "target" / "lambda" / f"{binary.name}.zip"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if strip:
+        stripped = target.with_suffix(".stripped")
+        subprocess.run(["strip", "-o", stripped, binary], check=True)
+        content = stripped.read_bytes()
+        stripped.unlink()
+    else:
+        content = binary.read_bytes()
+    entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
+    entry.external_attr = 0o755 << 16
+    entry.create_system = 3
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr(entry, content, compresslevel=1 if strip else 9)
+    print(f"{target.relative_to(ROOT)}: {len(content) / 1e6:.1f} MB, zipped {target.stat().st_size / 1e6:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--strip", action="store_true", help="take debug information out")
+    arguments = parser.parse_args()
+    for name in BINARIES:
+        package(arguments.folder / name, arguments.strip)
+
+
+if __name__ == "__main__":
+    main()
