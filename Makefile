@@ -58,7 +58,7 @@ EMULATED := $(LAMBDAS) -p infra
 generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate
 
-lambda: $(EMULATOR)/.ready ## Build and zip the Lambda binaries for AWS (arm64)
+lambda: $(EMULATOR)/.cross ## Build and zip the Lambda binaries for AWS (arm64)
 	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --arm64 --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/arm64 --flatten none
 	python3 infra/package.py target/lambda/arm64
 
@@ -79,6 +79,11 @@ emulator-binaries: $(EMULATOR)/.ready
 lint-templates: $(EMULATOR)/.ready ## Check the CloudFormation templates
 	$(EMULATOR)/bin/cfn-lint template.yaml infra/*.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(EMULATOR)/bin/sam validate --lint
+
+$(EMULATOR)/.cross: infra/requirements.txt $(EMULATOR)/.ready
+	$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check -r $<
+	rustup target add aarch64-unknown-linux-gnu
+	touch $@
 
 $(EMULATOR)/.ready: localstack/requirements.txt
 	python3 -m venv $(EMULATOR)
