@@ -4,6 +4,8 @@
 //! `FUNCTION_RUNNER_KILLS` says how often (25 where absent, `make crash`: 200), `FUNCTION_RUNNER_SEED` which moments and
 //! requests. Where a kill lands in the server's work differs from run to run whatever the seed.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 mod ledger;
 mod load;
 
