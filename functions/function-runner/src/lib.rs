@@ -2,7 +2,6 @@
 
 pub mod functions;
 pub mod jobs;
-pub mod paging;
 pub mod run;
 pub mod series;
 pub mod system;

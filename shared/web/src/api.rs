@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
+use axum::routing::any;
 use domain::Kind;
 use http::Method;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -28,6 +29,7 @@ pub struct Api<S> {
     doc: OpenApi,
     operations: Operations,
     style: Style,
+    below: Option<&'static str>,
 }
 
 impl<S> Api<S>
@@ -40,7 +42,12 @@ where
         let mut info = Info::new(title, env!("CARGO_PKG_VERSION"));
         info.description = Some(description.to_owned());
         let doc = OpenApiBuilder::new().info(info).components(Some(openapi::components(&style))).build();
-        Self { router: Router::new(), doc, operations: Operations::new(), style }
+        Self { router: Router::new(), doc, operations: Operations::new(), style, below: None }
+    }
+
+    /// Says that everything below this path (`/api`) is this API's: what is not there is told so in its words.
+    pub fn below(self, path: &'static str) -> Self {
+        Self { below: Some(path), ..self }
     }
 
     /// Adds what `routes!` makes of a handler. The path may end in a slash, as documents write it: with and without one
@@ -96,13 +103,21 @@ where
     pub(crate) fn into_parts(self, state: S) -> (Router, OpenApi, Style) {
         let layer =
             Around { web: Web::from_ref(&state), style: self.style, operations: Arc::new(self.operations) };
-        let router = self
-            .router
+        let mut router = self.router;
+        if let Some(path) = self.below {
+            router = router.route(path, any(unknown)).route(&format!("{path}/{{*rest}}"), any(unknown));
+        }
+        let router = router
             .method_not_allowed_fallback(method_not_allowed)
             .layer(from_fn_with_state(layer, around))
             .with_state(state);
         (router, self.doc, self.style)
     }
+}
+
+/// For a path that is not there.
+pub(crate) async fn unknown() -> Error {
+    Error(domain::Error::new(Kind::NotFound, "NOT_FOUND", "Not Found"))
 }
 
 /// For a path that is there, by another method. The router adds which ones there are.

@@ -26,15 +26,24 @@ pub async fn run(router: Router) -> Result<(), Error> {
     lambda_http::run(service).await
 }
 
+/// The gateway's stage as it stood before the path: `/prod`. In a request's extensions where it did.
+#[derive(Clone, Debug)]
+pub(crate) struct StagePath(pub(crate) String);
+
 /// The request as a server would have got it: the path without the gateway's stage.
-fn local(request: lambda_http::Request) -> Request {
+pub(crate) fn local(request: lambda_http::Request) -> Request {
     let path = request.raw_http_path().to_owned();
     let (mut parts, body) = request.into_parts();
     let stage = match parts.extensions.get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.clone(),
         _ => None,
     };
-    let path = without_stage(&path, stage);
+    let raw = path.as_str();
+    let path = without_stage(raw, stage.as_deref());
+    if let Some(stage) = stage.filter(|_| path.len() < raw.len()) {
+        let stage = StagePath(format!("/{stage}"));
+        parts.extensions.insert(stage);
+    }
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
         parts.uri = uri;

@@ -14,6 +14,7 @@ mod json;
 pub mod lambda;
 mod layers;
 pub mod openapi;
+mod paging;
 mod secrets;
 mod site;
 mod state;
@@ -25,8 +26,11 @@ mod web;
 pub use api::Api;
 pub use cursor::Cursors;
 pub use error::{Error, Result};
-pub use extract::{BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source};
+pub use extract::{
+    BaseUrl, BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source,
+};
 pub use layers::observe::{AsWritten, RequestId};
+pub use paging::{List, Paging};
 pub use secrets::{MIN_SECRET, SecretTooShort, Secrets};
 pub use site::Site;
 pub use state::AppState;

@@ -50,8 +50,9 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
     if reads_body {
         implied.push(("413", "The body is larger than 6 MB"));
     }
+    let invalid = style.invalid_status.as_str();
     if reads_body || idempotent || operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
-        implied.push(("422", "The input is not valid: every fault of it"));
+        implied.push((invalid, "The input is not valid: every fault of it"));
     }
     if path.contains("{*") {
         extend(operation, GREEDY, serde_json::Value::Bool(true));
@@ -60,6 +61,7 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
         let mut access = access(operation);
         access.push("idempotency:keep".to_owned());
         extend(operation, ACCESS, access.into());
+        implied.push(("422", "This Idempotency-Key was used for another request"));
         implied.push(("409", "A request with this Idempotency-Key is still running"));
         operation.parameters.get_or_insert_default().push(idempotency_key());
     }
@@ -78,10 +80,10 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
         }
         let named = |(name, _): (&str, _)| Ref::from_schema_name(name);
         let schema: RefOr<Schema> = match status.as_str() {
-            "422" if idempotent => {
+            "422" if idempotent && invalid == "422" => {
                 AnyOfBuilder::new().item(named((style.invalid)())).item(named((style.error)())).into()
             }
-            "422" => named((style.invalid)()).into(),
+            status if status == invalid => named((style.invalid)()).into(),
             _ => named((style.error)()).into(),
         };
         let content = ContentBuilder::new().schema(Some(schema)).build();

@@ -3,7 +3,6 @@
 use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::middleware::{from_fn, from_fn_with_state, map_request};
-use domain::Kind;
 use http::header::{ALLOW, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, Uri};
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use std::time::Duration;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use utoipa::openapi::{OpenApi, Server};
 
-use crate::api::{method_not_allowed, trimmed};
+use crate::api::{method_not_allowed, trimmed, unknown};
 use crate::idempotency::REPLAYED;
 use crate::layers::around::{Around, Operations, around};
 use crate::layers::observe::{AsWritten, REQUEST_ID, observe};
-use crate::{Api, Config, Error, Style, Web, docs};
+use crate::{Api, Config, Style, Web, docs};
 
 /// Collects APIs, and makes the router that serves them.
 pub struct Site {
@@ -33,6 +32,9 @@ impl Site {
     }
 
     /// Adds an API. The first one gives the site's OpenAPI document its title.
+    ///
+    /// # Panics
+    /// Where two APIs have a path in common, or give one name to two schemas. The first start shows it.
     pub fn api<S>(mut self, api: Api<S>, state: S) -> Self
     where
         S: Clone + Send + Sync + 'static,
@@ -41,7 +43,10 @@ impl Site {
         let (router, doc, _) = api.into_parts(state);
         self.router = self.router.merge(router);
         match &mut self.doc {
-            Some(known) => known.merge(doc),
+            Some(known) => {
+                assert_schemas_differ_by_name(known, &doc);
+                known.merge(doc);
+            }
             None => self.doc = Some(doc),
         }
         self
@@ -68,7 +73,6 @@ impl Site {
         let layer =
             from_fn_with_state(Around { web: self.web.clone(), style: self.style, operations }, around);
         let docs = docs.method_not_allowed_fallback(method_not_allowed).layer(layer.clone());
-        let unknown = || async { Error(domain::Error::new(Kind::NotFound, "NOT_FOUND", "Not Found")) };
         let unknown = Router::new().fallback(unknown).layer(layer);
         let routes = self.router.merge(docs).fallback_service(unknown);
         // A layer of a router runs after routing; the trailing slash has to go before.
@@ -77,6 +81,15 @@ impl Site {
             .layer(map_request(without_trailing_slash))
             .layer(cors(&self.web.config))
             .layer(from_fn(observe))
+    }
+}
+
+/// Merging keeps the first schema of a name, so another one of that name would be lost.
+fn assert_schemas_differ_by_name(known: &OpenApi, new: &OpenApi) {
+    let (Some(known), Some(new)) = (&known.components, &new.components) else { return };
+    for (name, schema) in &new.schemas {
+        let same = known.schemas.get(name).is_none_or(|other| other == schema);
+        assert!(same, "two APIs have a schema named {name}; give one `#[schema(as = …)]`");
     }
 }
 

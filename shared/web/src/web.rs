@@ -38,6 +38,8 @@ pub struct Config {
     pub allowed_origins: Vec<HeaderValue>,
     /// Proxies whose `X-Forwarded-For` is believed; empty: none.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where callers reach the platform, as `https://functions.example.com`; taken from each request where absent.
+    pub public_url: Option<String>,
     /// Bytes of a request's body.
     pub max_body: usize,
     /// How long a request's body may take to arrive.
@@ -49,6 +51,7 @@ impl Default for Config {
         Self {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            public_url: None,
             max_body: limits::REQUEST_BODY,
             body_timeout: Duration::from_secs(30),
         }

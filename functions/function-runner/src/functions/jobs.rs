@@ -8,7 +8,7 @@ use web::{AppState, Caller, PathQuery, Result};
 
 use super::FunctionPath;
 use crate::jobs::{Job, JobStatus};
-use crate::paging::Paging;
+use web::Paging;
 
 /// Which jobs, and which part of the list.
 #[derive(Deserialize, IntoParams)]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use web::{AppState, Caller, Query, Result};
 
 use super::Function;
-use crate::paging::Paging;
+use web::Paging;
 
 /// A page of functions.
 #[derive(Serialize, ToSchema)]

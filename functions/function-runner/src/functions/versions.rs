@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use web::{AppState, Caller, PathQuery, Result};
 
 use super::{FunctionPath, Runtime};
-use crate::paging::Paging;
+use web::Paging;
 
 /// A version: code that was saved once and never changes.
 #[derive(Serialize, ToSchema)]

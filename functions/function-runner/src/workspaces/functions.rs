@@ -6,7 +6,7 @@ use web::{AppState, Caller, PathQuery, Result};
 
 use super::WorkspacePath;
 use crate::functions::list::FunctionList;
-use crate::paging::Paging;
+use web::Paging;
 
 /// Lists a workspace's functions, newest first, without their code.
 #[utoipa::path(

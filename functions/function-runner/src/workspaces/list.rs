@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use web::{AppState, Caller, Query, Result};
 
 use super::Workspace;
-use crate::paging::Paging;
+use web::Paging;
 
 /// A page of workspaces.
 #[derive(Serialize, ToSchema)]

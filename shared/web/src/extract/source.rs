@@ -44,6 +44,12 @@ where
     }
 }
 
+/// Whether the other end of the connection is a proxy that the operator trusts.
+pub(super) fn comes_through_trusted(parts: &Parts, trusted: &[IpNet]) -> bool {
+    let peer = peer(parts);
+    trusted.iter().any(|network| network.contains(&peer))
+}
+
 /// Who is at the other end of the connection, or of the gateway's.
 fn peer(parts: &Parts) -> IpAddr {
     let gateway = match parts.extensions.get::<RequestContext>() {

@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use web::{AppState, Caller, PathQuery, Result};
 
-use crate::paging::Paging;
 use crate::workspaces::WorkspacePath;
+use web::Paging;
 
 /// A key's record: not the key.
 #[derive(Serialize, ToSchema)]

@@ -1,15 +1,18 @@
 //! How an API words its errors.
 
+mod envelope;
+mod fastapi;
+
 use std::time::Duration;
 
-use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::{Error, Kind};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde_json::json;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
+
+pub use envelope::ENVELOPE;
+pub use fastapi::FASTAPI;
 
 /// How an API words its errors, and how OpenAPI shows that.
 #[derive(Clone, Copy)]
@@ -20,19 +23,14 @@ pub struct Style {
     pub error: fn() -> (&'static str, RefOr<Schema>),
     /// The schema of the body that lists validation faults, by name.
     pub invalid: fn() -> (&'static str, RefOr<Schema>),
+    /// The status of what is not valid.
+    pub invalid_status: StatusCode,
 }
-
-/// FastAPI's words: `{"detail": [{loc, msg, type}]}` for what is not valid, else `{"detail", "code", "request_id"}`.
-pub const FASTAPI: Style = Style {
-    render: fastapi,
-    error: || ("HTTPError", fastapi_error()),
-    invalid: || ("HTTPValidationError", fastapi_invalid()),
-};
 
 /// What a caller reads of a defect or an outage of ours.
 const INTERNAL: &str = "Something went wrong on our side. Quote the request id if you report it";
 
-/// The status of a kind of error, the same for every API.
+/// The status of a kind of error, the same for every API but for [`Style::invalid_status`].
 pub fn status(kind: &Kind) -> StatusCode {
     match kind {
         Kind::Invalid(_) | Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
@@ -76,43 +74,6 @@ pub fn headers(kind: &Kind) -> HeaderMap {
 fn seconds(wait: Duration) -> HeaderValue {
     let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     HeaderValue::from(whole.max(1))
-}
-
-fn fastapi(error: &Error, request_id: &str) -> Response {
-    let body = match &error.kind {
-        Kind::Invalid(faults) => json!({ "detail": faults }),
-        Kind::Internal => json!({ "detail": INTERNAL, "code": error.code, "request_id": request_id }),
-        _ => json!({ "detail": error.message, "code": error.code, "request_id": request_id }),
-    };
-    (status(&error.kind), headers(&error.kind), Json(body)).into_response()
-}
-
-fn fastapi_error() -> RefOr<Schema> {
-    let text =
-        |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
-    ObjectBuilder::new()
-        .property("detail", text("What was wrong, for people"))
-        .property("code", text("What was wrong, for programs"))
-        .property("request_id", text("Names the request in the log"))
-        .required("detail")
-        .required("code")
-        .required("request_id")
-        .into()
-}
-
-fn fastapi_invalid() -> RefOr<Schema> {
-    let step = OneOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::String))
-        .item(ObjectBuilder::new().schema_type(Type::Integer));
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let fault = ObjectBuilder::new()
-        .property("loc", ArrayBuilder::new().items(step))
-        .property("msg", text())
-        .property("type", text())
-        .required("loc")
-        .required("msg")
-        .required("type");
-    ObjectBuilder::new().property("detail", ArrayBuilder::new().items(fault)).required("detail").into()
 }
 
 #[cfg(test)]

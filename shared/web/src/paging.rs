@@ -1,10 +1,12 @@
 //! `limit` and `cursor`, the same for every list.
 
-use domain::limits;
+use domain::{Fault, limits};
+use http::HeaderValue;
 use ports::Position;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use web::{Caller, Cursors, Result, Web};
+
+use crate::{Caller, Cursors, Result, Web};
 
 /// Which part of a list.
 #[derive(Deserialize, IntoParams)]
@@ -13,7 +15,7 @@ pub struct Paging {
     /// How many at most, 1 to 100; 50 where absent.
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<usize>,
-    /// The `next_cursor` of the page before.
+    /// Where the page before said to go on.
     #[param(max_length = 4096)]
     cursor: Option<String>,
 }
@@ -37,14 +39,33 @@ impl Paging {
 }
 
 impl List<'_> {
+    /// How many at most.
+    pub fn limit(&self) -> usize {
+        self.paging.limit.unwrap_or(limits::PAGE)
+    }
+
     /// The page asked for. 400 for a cursor of another list or caller.
     pub fn page(&self) -> Result<app::PageRequest> {
-        let limit = self.paging.limit.unwrap_or(limits::PAGE);
-        Ok(app::PageRequest { limit, after: self.cursors.open(self.paging.cursor.as_deref())? })
+        Ok(app::PageRequest { limit: self.limit(), after: self.cursors.open(self.paging.cursor.as_deref())? })
+    }
+
+    /// Likewise, in an API that tells every 400 by its field.
+    pub fn page_or_fault(&self) -> Result<app::PageRequest> {
+        self.page().map_err(|_| {
+            let fault = Fault::new(["query", "cursor"], "value_error", "The cursor is not of this list");
+            domain::Error::invalid(vec![fault]).into()
+        })
     }
 
     /// The cursor of the page after.
     pub fn next(&self, next: Option<Position>) -> Result<Option<String>> {
         self.cursors.seal(next.as_ref())
+    }
+
+    /// The page after of the list at this URL, as a `Link` header has it (RFC 8288).
+    pub fn link(&self, url: &str, next: Option<Position>) -> Result<Option<HeaderValue>> {
+        let Some(cursor) = self.next(next)? else { return Ok(None) };
+        let link = format!("<{url}?limit={}&cursor={cursor}>; rel=\"next\"", self.limit());
+        Ok(Some(HeaderValue::try_from(link).map_err(domain::Error::internal)?))
     }
 }

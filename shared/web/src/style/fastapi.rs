@@ -1,0 +1,56 @@
+//! FastAPI's words.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use domain::{Error, Kind};
+use http::StatusCode;
+use serde_json::json;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+use super::{INTERNAL, Style, headers, status};
+
+/// FastAPI's words: `{"detail": [{loc, msg, type}]}` for what is not valid, else `{"detail", "code", "request_id"}`.
+pub const FASTAPI: Style = Style {
+    render: fastapi,
+    error: || ("HTTPError", fastapi_error()),
+    invalid: || ("HTTPValidationError", fastapi_invalid()),
+    invalid_status: StatusCode::UNPROCESSABLE_ENTITY,
+};
+
+fn fastapi(error: &Error, request_id: &str) -> Response {
+    let body = match &error.kind {
+        Kind::Invalid(faults) => json!({ "detail": faults }),
+        Kind::Internal => json!({ "detail": INTERNAL, "code": error.code, "request_id": request_id }),
+        _ => json!({ "detail": error.message, "code": error.code, "request_id": request_id }),
+    };
+    (status(&error.kind), headers(&error.kind), Json(body)).into_response()
+}
+
+fn fastapi_error() -> RefOr<Schema> {
+    let text =
+        |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
+    ObjectBuilder::new()
+        .property("detail", text("What was wrong, for people"))
+        .property("code", text("What was wrong, for programs"))
+        .property("request_id", text("Names the request in the log"))
+        .required("detail")
+        .required("code")
+        .required("request_id")
+        .into()
+}
+
+fn fastapi_invalid() -> RefOr<Schema> {
+    let step = OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::String))
+        .item(ObjectBuilder::new().schema_type(Type::Integer));
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let fault = ObjectBuilder::new()
+        .property("loc", ArrayBuilder::new().items(step))
+        .property("msg", text())
+        .property("type", text())
+        .required("loc")
+        .required("msg")
+        .required("type");
+    ObjectBuilder::new().property("detail", ArrayBuilder::new().items(fault)).required("detail").into()
+}
