@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::function::{Module, RESERVED_ENVIRONMENT, endpoint_from_name};
+use domain::function::{Module, endpoint_from_name};
 use domain::{
     Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId, Version,
     WorkspaceId, limits,
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use store::functions::{Taken, not_found};
 use store::workspaces;
 
-use crate::{App, Listed, PageRequest, random};
+use crate::{App, Listed, PageRequest, environment, random};
 
 /// A function to be. Shapes have been checked.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct NewFunction {
     pub public: bool,
     /// The methods its HTTP trigger answers to; all where absent.
     pub http_methods: Option<Vec<String>>,
+    /// What to call its runtime, if the caller said.
+    pub runtime_label: Option<String>,
     /// What it runs with.
     pub settings: Settings,
 }
@@ -59,13 +61,15 @@ pub struct FunctionChanges {
     pub public: Option<bool>,
     /// The methods its HTTP trigger answers to.
     pub http_methods: Option<Vec<String>>,
+    /// What to call its runtime.
+    pub runtime_label: Option<String>,
     /// On or off.
     pub disabled: Option<bool>,
     /// MiB.
     pub memory_mb: Option<u32>,
     /// Seconds.
     pub timeout_seconds: Option<u32>,
-    /// All its environment variables.
+    /// All its environment variables. [`environment::MASK`] stands for the value that is stored, if there is one.
     pub environment: Option<BTreeMap<String, String>>,
     /// How often a job is run in all while the user's code fails.
     pub max_attempts: Option<u32>,
@@ -80,7 +84,7 @@ impl App {
         if !mine {
             return Err(workspaces::not_found());
         }
-        let mut faults = environment_faults(&new.settings.environment);
+        let mut faults = environment::faults(&new.settings.environment);
         let source = check(new.language, new.code, &mut faults);
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
         let id = random::function_id();
@@ -99,6 +103,7 @@ impl App {
             endpoint,
             public: new.public,
             http_methods: new.http_methods,
+            runtime_label: new.runtime_label,
             status: Status::Pending,
             status_reason: None,
             settings: new.settings,
@@ -116,6 +121,17 @@ impl App {
         }
         stored.map_err(|taken| conflict(taken, &function))?;
         self.deploy(function).await
+    }
+
+    /// A function of a user's workspace. 404 if it isn't there, isn't theirs, or is in another workspace.
+    pub async fn function_in(
+        &self,
+        caller: UserId,
+        workspace: WorkspaceId,
+        id: FunctionId,
+    ) -> Result<Function> {
+        let function = self.function(caller, id).await?;
+        Some(function).filter(|function| function.workspace_id == workspace).ok_or_else(not_found)
     }
 
     /// A user's function. 404 if it isn't there, or isn't theirs.
@@ -157,10 +173,11 @@ impl App {
         &self,
         caller: UserId,
         id: FunctionId,
-        changes: FunctionChanges,
+        mut changes: FunctionChanges,
     ) -> Result<Function> {
         let before = self.function(caller, id).await?;
-        let mut faults = changes.environment.as_ref().map(environment_faults).unwrap_or_default();
+        environment::keep_masked(&mut changes.environment, &before.settings.environment);
+        let mut faults = changes.environment.as_ref().map(environment::faults).unwrap_or_default();
         let source = match self.changed_code(&before, &changes).await? {
             Some((language, code)) => check(language, code, &mut faults),
             None => None,
@@ -294,39 +311,9 @@ fn check(language: Language, code: String, faults: &mut Vec<Fault>) -> Option<So
 
 /// What is wrong with code and environment that a schema can't say.
 pub fn faults(code: Option<(Language, &str)>, environment: Option<&BTreeMap<String, String>>) -> Vec<Fault> {
-    let mut faults = environment.map(environment_faults).unwrap_or_default();
+    let mut faults = environment.map(environment::faults).unwrap_or_default();
     if let Some((language, code)) = code {
         check(language, code.to_owned(), &mut faults);
-    }
-    faults
-}
-
-fn environment_faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (key, value) in environment {
-        let mut identifier = key.bytes();
-        let is_identifier = identifier.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-            && identifier.all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let loc = ["body", "environment", key.as_str()];
-        if !is_identifier {
-            let msg = "A variable's name has letters, digits and _, and does not begin with a digit";
-            faults.push(Fault::new(loc, "value_error", msg));
-        } else if RESERVED_ENVIRONMENT.contains(&key.as_str()) {
-            faults.push(Fault::new(
-                loc,
-                "value_error",
-                "This name is reserved by AWS Lambda; choose another",
-            ));
-        }
-        if value.contains('\0') {
-            faults.push(Fault::new(loc, "value_error", "A variable's value can't hold a NUL character"));
-        }
-    }
-    let bytes: usize = environment.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if bytes > limits::ENVIRONMENT {
-        let msg =
-            format!("The variables take {bytes} bytes in all; at most {} are taken", limits::ENVIRONMENT);
-        faults.push(Fault::new(["body", "environment"], "value_error", msg));
     }
     faults
 }
@@ -343,6 +330,7 @@ fn apply(function: &mut Function, changes: FunctionChanges) {
     set(&mut function.endpoint, changes.endpoint);
     set(&mut function.public, changes.public);
     set(&mut function.http_methods, changes.http_methods.map(Some));
+    set(&mut function.runtime_label, changes.runtime_label.map(Some));
     set(&mut function.settings.memory_mb, changes.memory_mb);
     set(&mut function.settings.timeout_seconds, changes.timeout_seconds);
     set(&mut function.settings.environment, changes.environment);

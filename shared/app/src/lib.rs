@@ -4,6 +4,8 @@
 //! taken?) are kept here, and say what is wrong as [`domain::Error`].
 
 pub mod auth_keys;
+pub mod environment;
+pub mod figures;
 pub mod functions;
 pub mod http_trigger;
 pub mod invocations;
@@ -12,6 +14,7 @@ pub mod jobs;
 pub mod metrics;
 mod passwords;
 mod random;
+pub mod run_logs;
 mod runs;
 pub mod users;
 pub mod work;

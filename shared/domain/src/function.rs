@@ -16,6 +16,27 @@ pub enum Language {
     Nodejs,
 }
 
+impl Language {
+    /// The language that a label names: any `Python 3.x`, any `Node.js NN`.
+    pub fn of_label(label: &str) -> Option<Self> {
+        let is_number =
+            |text: &str| (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        match (label.strip_prefix("Python 3."), label.strip_prefix("Node.js ")) {
+            (Some(minor), _) if is_number(minor) => Some(Self::Python),
+            (_, Some(major)) if is_number(major) => Some(Self::Nodejs),
+            _ => None,
+        }
+    }
+
+    /// What a function's runtime is called whose owner did not call it anything.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Python => "Python 3.12",
+            Self::Nodejs => "Node.js 20",
+        }
+    }
+}
+
 /// Whether a caller waits for the result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -114,6 +135,9 @@ pub struct Function {
     pub public: bool,
     /// The HTTP methods that its trigger answers to; `None` for all.
     pub http_methods: Option<Vec<String>>,
+    /// What its owner called its runtime, such as `Python 3.12`, if they did; see [`Function::runtime_label`].
+    #[serde(default)]
+    pub runtime_label: Option<String>,
     /// Whether it can be invoked.
     pub status: Status,
     /// Why it can't, if it can't.
@@ -132,6 +156,24 @@ pub struct Function {
     pub updated_at: Timestamp,
     /// When it was last made ready to run.
     pub deployed_at: Option<Timestamp>,
+}
+
+/// Every method that a trigger can be asked by.
+pub const HTTP_METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+impl Function {
+    /// What its runtime is called: as its owner did, while that still names its language.
+    pub fn runtime_label(&self) -> &str {
+        let language = self.current.language;
+        let own = self.runtime_label.as_deref().filter(|label| Language::of_label(label) == Some(language));
+        own.unwrap_or_else(|| language.label())
+    }
+
+    /// Whether its trigger answers to this method. Who answers GET answers HEAD.
+    pub fn answers_to(&self, method: &str) -> bool {
+        let method = if method == "HEAD" { "GET" } else { method };
+        self.http_methods.as_ref().is_none_or(|methods| methods.iter().any(|allowed| allowed == method))
+    }
 }
 
 /// The endpoint made from a name, where the caller gave none: `Hello World_2` becomes `/hello-world-2`. `None` where
@@ -175,6 +217,24 @@ pub const RESERVED_ENVIRONMENT: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_name_languages() {
+        for (label, language) in [
+            ("Python 3.12", Some(Language::Python)),
+            ("Python 3.9", Some(Language::Python)),
+            ("Node.js 20", Some(Language::Nodejs)),
+            ("Node.js 8", Some(Language::Nodejs)),
+            ("Python 2.7", None),
+            ("Python 3.", None),
+            ("python 3.12", None),
+            ("Node.js", None),
+            ("Node.js 20.1", None),
+            ("Ruby 3.2", None),
+        ] {
+            assert_eq!(Language::of_label(label), language, "{label}");
+        }
+    }
 
     #[test]
     fn names_make_endpoints() {

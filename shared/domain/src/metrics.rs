@@ -113,6 +113,14 @@ impl Counters {
         }
     }
 
+    /// Percent of the runs that failed, 2 decimals; 0 when nothing ran.
+    pub fn error_rate(&self) -> f64 {
+        match self.executions() {
+            0 => 0.0,
+            all => (self.error as f64 * 10_000.0 / all as f64).round() / 100.0,
+        }
+    }
+
     /// Milliseconds of a run on average; 0 when nothing ran.
     pub fn avg_duration(&self) -> f64 {
         match self.executions() {

@@ -34,6 +34,12 @@ impl Timestamp {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
     }
 
+    /// As web servers write it in their logs: `12/Mar/2020:19:03:58 +0000`.
+    pub fn common_log(self) -> String {
+        let moment = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        moment.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
+    }
+
     /// This moment, less the duration.
     pub fn minus(self, duration: Duration) -> Self {
         Self::from_millis(self.0.saturating_sub(millis(duration)))
@@ -95,6 +101,7 @@ mod tests {
             (Timestamp::from_millis(1_704_067_200_000), Timestamp::from_millis(1_704_067_200_010));
         assert_eq!(early.to_string(), "2024-01-01T00:00:00.000Z");
         assert!(early.to_string() < late.to_string());
+        assert_eq!(early.common_log(), "01/Jan/2024:00:00:00 +0000");
         assert_eq!("2024-01-01T09:00:00+09:00".parse::<Timestamp>().unwrap(), early);
     }
 

@@ -3,6 +3,7 @@
 //! One file per entity; [`keys`] has the access patterns. Every document and list is one key lookup or one index query,
 //! whatever is stored.
 
+pub mod ended;
 pub mod functions;
 mod items;
 pub mod jobs;

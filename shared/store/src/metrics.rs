@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use domain::metrics::{Counters, HOUR, KEEP, Period, bucket};
 use domain::{Job, JobStatus, Result, Timestamp};
+use futures::future::try_join_all;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use ports::{Attributes, Change, Condition, Item, Query, Sort, Write};
 use serde_json::Value;
 
@@ -13,6 +15,8 @@ use crate::keys::{self, SHARDS, Scope};
 
 /// How many functions a workspace has: an attribute of the first shard of its all-time counters.
 pub(crate) const FUNCTIONS: &str = "functions";
+/// How many scopes' counters are asked for at once.
+const AT_ONCE: usize = 8;
 const HISTOGRAM: &str = "h.";
 const LAST: &str = "last_executed_at";
 
@@ -22,6 +26,15 @@ pub struct Series {
     /// One for each point of the series, oldest first.
     pub points: Vec<(Timestamp, Counters)>,
     /// All of them together.
+    pub sum: Counters,
+}
+
+/// What a list shows of each of its entities.
+#[derive(Clone, Debug, Default)]
+pub struct Recent {
+    /// Of a workspace: how many functions it has.
+    pub functions: u64,
+    /// The counters of the period.
     pub sum: Counters,
 }
 
@@ -102,6 +115,44 @@ impl Store {
         Ok((sum, u64::try_from(functions).unwrap_or(0)))
     }
 
+    /// Of each scope, the counters of a period up to now, added up; and of a workspace, how many functions it has.
+    ///
+    /// One read tells which of them ran anything in the period; only the counters of those are asked for, a few at a
+    /// time.
+    pub async fn recent(&self, scopes: &[Scope], period: Period, now: Timestamp) -> Result<Vec<Recent>> {
+        let keys: Vec<_> = scopes
+            .iter()
+            .flat_map(|&scope| (0..SHARDS).map(move |shard| keys::total(scope, shard)))
+            .collect();
+        let items = self.table.get_many(&keys).await?;
+        let start = period.start(now);
+        let of_scope = scopes.iter().zip(items.chunks(SHARDS as usize)).map(|(&scope, shards)| {
+            let shards = || shards.iter().flatten();
+            let functions: i64 = shards().map(|item| number(&item.attributes, FUNCTIONS)).sum();
+            let last = shards().filter_map(|item| counters(&item.attributes).last_executed_at).max();
+            let ran = last.is_some_and(|last| last >= start);
+            async move {
+                let sum = if ran { self.period(scope, period, now).await?.sum } else { Counters::default() };
+                Ok(Recent { functions: u64::try_from(functions).unwrap_or(0), sum })
+            }
+        });
+        stream::iter(of_scope).buffered(AT_ONCE).try_collect().await
+    }
+
+    async fn hours(&self, scope: Scope, shard: u64, hours: Sort) -> Result<Vec<Item>> {
+        let partition = keys::metrics_partition(scope, shard);
+        let mut query = Query { sort: hours, ..Query::partition(partition, 1000) };
+        let mut items = Vec::new();
+        loop {
+            let page = self.table.query(&query).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(items),
+            }
+        }
+    }
+
     async fn total_items(&self, scope: Scope) -> Result<Vec<Item>> {
         let keys: Vec<_> = (0..SHARDS).map(|shard| keys::total(scope, shard)).collect();
         Ok(self.table.get_many(&keys).await?.into_iter().flatten().collect())
@@ -112,19 +163,9 @@ impl Store {
         let mut points: BTreeMap<Timestamp, Counters> =
             period.points(now).into_iter().map(|point| (point, Counters::default())).collect();
         let hours = Sort::Between(keys::hour(period.start(now)), keys::hour(now));
-        for shard in 0..SHARDS {
-            let partition = keys::metrics_partition(scope, shard);
-            let mut query = Query { sort: hours.clone(), ..Query::partition(partition, 1000) };
-            loop {
-                let page = self.table.query(&query).await?;
-                for item in &page.items {
-                    add_hour(&mut points, item, period.width());
-                }
-                match page.next {
-                    Some(next) => query.after = Some(next),
-                    None => break,
-                }
-            }
+        let shards = (0..SHARDS).map(|shard| self.hours(scope, shard, hours.clone()));
+        for item in try_join_all(shards).await?.iter().flatten() {
+            add_hour(&mut points, item, period.width());
         }
         let mut sum = Counters::default();
         points.values().for_each(|point| sum.merge(point));

@@ -88,6 +88,7 @@ pub async fn create(
         endpoint: new.endpoint.map(|endpoint| endpoint.0),
         public: new.public.unwrap_or_default(),
         http_methods: None,
+        runtime_label: None,
         settings: Settings {
             memory_mb: new.memory_mb.unwrap_or(defaults.memory_mb),
             timeout_seconds: new.timeout_seconds.unwrap_or(defaults.timeout_seconds),

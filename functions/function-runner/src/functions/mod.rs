@@ -15,6 +15,7 @@ pub mod versions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use app::environment::MASK;
 use domain::{FunctionId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -137,7 +138,7 @@ impl From<domain::Function> for Function {
             version: function.current.version,
             memory_mb: function.settings.memory_mb,
             timeout_seconds: function.settings.timeout_seconds,
-            environment: function.settings.environment.into_keys().map(|key| (key, "***")).collect(),
+            environment: function.settings.environment.into_keys().map(|key| (key, MASK)).collect(),
             public: function.public,
             max_attempts: function.settings.max_attempts,
             created_at: function.created_at,

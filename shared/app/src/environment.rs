@@ -1,0 +1,66 @@
+//! Environment variables: what they may be, and how their values stay with us.
+
+use std::collections::BTreeMap;
+
+use domain::function::RESERVED_ENVIRONMENT;
+use domain::{Fault, limits};
+
+/// What every value is shown as.
+pub const MASK: &str = "***";
+
+/// Who reads a function and writes it back sends the mask for the values that they were not shown: those stay.
+pub(crate) fn keep_masked(new: &mut Option<BTreeMap<String, String>>, stored: &BTreeMap<String, String>) {
+    for (key, value) in new.iter_mut().flatten().filter(|(_, value)| *value == MASK) {
+        if let Some(known) = stored.get(key) {
+            value.clone_from(known);
+        }
+    }
+}
+
+/// What is wrong with an environment that a schema can't say.
+pub(crate) fn faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (key, value) in environment {
+        let mut identifier = key.bytes();
+        let is_identifier = identifier.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+            && identifier.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let loc = ["body", "environment", key.as_str()];
+        if !is_identifier {
+            let msg = "A variable's name has letters, digits and _, and does not begin with a digit";
+            faults.push(Fault::new(loc, "value_error", msg));
+        } else if RESERVED_ENVIRONMENT.contains(&key.as_str()) {
+            faults.push(Fault::new(
+                loc,
+                "value_error",
+                "This name is reserved by AWS Lambda; choose another",
+            ));
+        }
+        if value.contains('\0') {
+            faults.push(Fault::new(loc, "value_error", "A variable's value can't hold a NUL character"));
+        }
+    }
+    let bytes: usize = environment.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes > limits::ENVIRONMENT {
+        let msg =
+            format!("The variables take {bytes} bytes in all; at most {} are taken", limits::ENVIRONMENT);
+        faults.push(Fault::new(["body", "environment"], "value_error", msg));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn what_comes_back_masked_stays() {
+        let stored = environment(&[("KEPT", "secret"), ("CHANGED", "old"), ("GONE", "x")]);
+        let mut new = Some(environment(&[("KEPT", MASK), ("CHANGED", "new"), ("LITERAL", MASK)]));
+        keep_masked(&mut new, &stored);
+        assert_eq!(new, Some(environment(&[("KEPT", "secret"), ("CHANGED", "new"), ("LITERAL", MASK)])));
+    }
+}

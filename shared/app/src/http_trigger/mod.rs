@@ -1,0 +1,134 @@
+//! HTTP triggers: a request becomes an event in API Gateway's payload format 2.0, and a handler's result becomes a
+//! response. Source: Amazon API Gateway developer guide, "Working with AWS Lambda proxy integrations for HTTP APIs".
+
+mod event;
+mod response;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::function::HTTP_METHODS;
+use domain::{Error, Function, Kind, Result, WorkspaceId};
+use serde_json::{Value, json};
+use store::functions::not_found;
+
+use crate::App;
+use crate::invocations::Invoked;
+
+use event::event;
+use response::response;
+
+pub(crate) use event::body_of as request_body;
+pub(crate) use response::seen as response_body;
+
+/// A request to a trigger, as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Upper case.
+    pub method: String,
+    /// As it came, still encoded.
+    pub path: String,
+    /// After the `?`, still encoded; empty if there is none.
+    pub query: String,
+    /// Lower-case names, in the order they came.
+    pub headers: Vec<(String, String)>,
+    /// What was sent.
+    pub body: Bytes,
+    /// Where from.
+    pub source_ip: String,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// A body, as it is shown in logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// JSON text.
+    Json(String),
+    /// Text that says it is no JSON, or Base64 of what is no text.
+    Text(String),
+}
+
+impl Body {
+    /// JSON where its type says so and it is; else text.
+    fn of(text: String, content_type: Option<&str>) -> Self {
+        let says_json = content_type.is_some_and(|name| {
+            let name = name.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            name == "application/json" || name.ends_with("+json")
+        });
+        // Reading it whole bounds how deep it nests.
+        match says_json && serde_json::from_str::<Value>(&text).is_ok() {
+            true => Self::Json(text),
+            false => Self::Text(text),
+        }
+    }
+}
+
+/// A response from a trigger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// 200 to 599.
+    pub status: u16,
+    /// Without those that are between hops.
+    pub headers: Vec<(String, String)>,
+    /// As it is to be sent.
+    pub body: Bytes,
+}
+
+impl App {
+    /// Answers a request to `endpoint`. `key` is the bearer that came with it. 401 without a good key unless the
+    /// function is public, 404 if nothing is there, 405 for a method that it does not answer to.
+    pub async fn trigger(
+        self: &Arc<Self>,
+        workspace: WorkspaceId,
+        endpoint: &str,
+        key: Option<&str>,
+        request: Request,
+    ) -> Result<Response> {
+        let id = self.store.function_at(workspace, endpoint).await?.ok_or_else(not_found)?;
+        let function = self.store.function(id).await?.ok_or_else(not_found)?;
+        if !function.public {
+            let key =
+                key.ok_or_else(|| Error::unauthenticated("Could not validate workspace credentials"))?;
+            if self.auth_key(key).await?.workspace_id != workspace {
+                return Err(not_found());
+            }
+        }
+        check_method(&function, &request.method)?;
+        let event = event(&request, self.clock.now());
+        let event = Bytes::from(serde_json::to_vec(&event).map_err(Error::internal)?);
+        Ok(match self.invoke(function, event).await? {
+            Invoked::Accepted(job) => accepted(&job),
+            Invoked::Ran(ran) => match &ran.output {
+                Some(output) => response(output).unwrap_or_else(|why| failed(&ran.job, &why)),
+                None => failed(&ran.job, "The function failed; its job has the details"),
+            },
+        })
+    }
+}
+
+fn check_method(function: &Function, method: &str) -> Result<()> {
+    if function.answers_to(method) {
+        return Ok(());
+    }
+    let all = || HTTP_METHODS.map(str::to_owned).to_vec();
+    let methods = function.http_methods.clone().unwrap_or_else(all);
+    let message = format!("This function answers to {}", methods.join(", "));
+    Err(Error::new(Kind::MethodNotAllowed(methods), "METHOD_NOT_ALLOWED", message))
+}
+
+fn accepted(job: &domain::Job) -> Response {
+    let mut response = json_response(202, &json!({"job_id": job.id, "status": job.status.as_str()}));
+    response.headers.push(("location".into(), crate::invocations::location(job.id)));
+    response
+}
+
+/// What a caller of a trigger hears of a run that failed: not why, since that may be anyone.
+fn failed(job: &domain::Job, detail: &str) -> Response {
+    json_response(502, &json!({"detail": detail, "code": "FUNCTION_FAILED", "job_id": job.id}))
+}
+
+fn json_response(status: u16, body: &Value) -> Response {
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Response { status, headers, body: body.to_string().into() }
+}
