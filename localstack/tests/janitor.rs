@@ -96,6 +96,7 @@ impl Home {
             endpoint: None,
             public: false,
             http_methods: None,
+            runtime_label: None,
             settings: Settings::default(),
         };
         self.app.create_function(owner, new).await.unwrap()

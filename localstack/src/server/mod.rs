@@ -90,6 +90,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let home = open(&config).await?;
     let router = Site::new(home.state.web.clone(), web::style::FASTAPI)
         .api(function_runner_api::api(), home.state.clone())
+        .api(faas_backend_api::api(), home.state.clone())
         .docs()
         .into_router();
     let listener = listen(&config).await?;

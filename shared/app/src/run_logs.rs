@@ -74,8 +74,8 @@ impl App {
             chosen.push(choose(job, &mut room));
         }
         let total = self.store.totals(store::keys::Scope::Function(function.id)).await?.executions();
-        let logs = stream::iter(chosen).map(|chosen| self.run_log(chosen)).buffered(AT_ONCE);
-        Ok((logs.try_collect().await?, total))
+        let logs: Vec<_> = chosen.into_iter().map(|chosen| self.run_log(chosen)).collect();
+        Ok((stream::iter(logs).buffered(AT_ONCE).try_collect().await?, total))
     }
 
     async fn run_log(&self, chosen: Chosen) -> Result<RunLog> {

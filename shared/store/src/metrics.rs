@@ -126,17 +126,20 @@ impl Store {
             .collect();
         let items = self.table.get_many(&keys).await?;
         let start = period.start(now);
-        let of_scope = scopes.iter().zip(items.chunks(SHARDS as usize)).map(|(&scope, shards)| {
+        let mut known = Vec::with_capacity(scopes.len());
+        for (&scope, shards) in scopes.iter().zip(items.chunks(SHARDS as usize)) {
             let shards = || shards.iter().flatten();
             let functions: i64 = shards().map(|item| number(&item.attributes, FUNCTIONS)).sum();
             let last = shards().filter_map(|item| counters(&item.attributes).last_executed_at).max();
             let ran = last.is_some_and(|last| last >= start);
-            async move {
-                let sum = if ran { self.period(scope, period, now).await?.sum } else { Counters::default() };
-                Ok(Recent { functions: u64::try_from(functions).unwrap_or(0), sum })
-            }
-        });
-        stream::iter(of_scope).buffered(AT_ONCE).try_collect().await
+            known.push((scope, u64::try_from(functions).unwrap_or(0), ran));
+        }
+        let recent = async |(scope, functions, ran)| {
+            let sum = if ran { self.period(scope, period, now).await?.sum } else { Counters::default() };
+            Ok(Recent { functions, sum })
+        };
+        let recent: Vec<_> = known.into_iter().map(recent).collect();
+        stream::iter(recent).buffered(AT_ONCE).try_collect().await
     }
 
     async fn hours(&self, scope: Scope, shard: u64, hours: Sort) -> Result<Vec<Item>> {
@@ -163,7 +166,7 @@ impl Store {
         let mut points: BTreeMap<Timestamp, Counters> =
             period.points(now).into_iter().map(|point| (point, Counters::default())).collect();
         let hours = Sort::Between(keys::hour(period.start(now)), keys::hour(now));
-        let shards = (0..SHARDS).map(|shard| self.hours(scope, shard, hours.clone()));
+        let shards: Vec<_> = (0..SHARDS).map(|shard| self.hours(scope, shard, hours.clone())).collect();
         for item in try_join_all(shards).await?.iter().flatten() {
             add_hour(&mut points, item, period.width());
         }

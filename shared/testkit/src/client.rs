@@ -99,6 +99,11 @@ impl Client {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// `PATCH` with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// A workspace of a new name; its id.
     pub async fn workspace(&self) -> String {
         let made = self.post("/workspaces/", &json!({"name": unique("ws ")})).await.expect(200);

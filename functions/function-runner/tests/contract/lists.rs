@@ -20,19 +20,29 @@ async fn walk(user: &Client, path: &str, field: &str, limit: usize) -> Vec<Value
     }
 }
 
+/// The ids of a list of five, whole. Of two things made in the same millisecond, either may come first.
+async fn newest_first(user: &Client, path: &str, field: &str) -> Vec<Value> {
+    let all = user.get(path).await.expect(200)[field].as_array().unwrap().clone();
+    assert_eq!(all.len(), 5);
+    assert!(
+        all.is_sorted_by(|one, next| one["created_at"].as_str() >= next["created_at"].as_str()),
+        "{all:?}"
+    );
+    all.into_iter().map(|item| item["id"].clone()).collect()
+}
+
 #[tokio::test]
 async fn every_list_is_walked_page_by_page_without_gaps_or_repeats() {
     let user = Server::shared().user().await;
-    let mut workspaces = Vec::new();
     for _ in 0..5 {
-        workspaces.insert(0, json!(user.workspace().await));
+        user.workspace().await;
     }
+    let workspaces = newest_first(&user, "/workspaces/", "workspaces").await;
     let workspace = workspaces[0].as_str().unwrap();
-    let mut functions = Vec::new();
     for _ in 0..5 {
-        let fields = json!({"runtime": "PYTHON", "code": ECHO_PY});
-        functions.insert(0, json!(user.function_with(workspace, fields).await));
+        user.function_with(workspace, json!({"runtime": "PYTHON", "code": ECHO_PY})).await;
     }
+    let functions = newest_first(&user, "/functions/", "functions").await;
     let function = functions[0].as_str().unwrap();
     for n in 0..4 {
         let code = format!("def handler(event):\n    return {n}");

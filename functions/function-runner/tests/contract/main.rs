@@ -1,10 +1,10 @@
-//! The Function Runner API as a caller sees it. One module per resource; what holds of every route is in `every_route`.
+//! The Function Runner API as a caller sees it. One module per resource; what holds of every
+//! route of every API is in testkit's `every_route`.
 //!
 //! The same tests run against the server of one machine and, with `FUNCTION_RUNNER_TEST_URL`, against a deployed stack.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
-mod every_route;
 mod functions;
 mod handlers;
 mod idempotency;

@@ -1,0 +1,111 @@
+//! `POST /api/workspaces/{ws_id}/functions`
+
+use std::collections::BTreeMap;
+
+use app::functions::{NewFunction, faults};
+use axum::Json;
+use axum::extract::State;
+use domain::{Error, Fault, Language, Settings};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web::{AppState, BaseUrl, Caller, Fields, Input, PathBody, Result};
+
+use super::{ExecutionType, Function, HttpMethod, RuntimeLabel, WorkspacePath, code, in_our_words, rename};
+
+/// A function to be.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = api::FunctionCreate)]
+#[serde(rename_all = "camelCase")]
+pub struct FunctionCreate {
+    /// Unique in its workspace whatever its case. The path of its URL is made from it.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    name: String,
+    /// Free text; empty where absent.
+    #[schema(max_length = 1000)]
+    description: Option<String>,
+    /// What it is written in.
+    runtime: RuntimeLabel,
+    /// Base64 of its source, which has at most 1 MiB and a `handler`. May be wrapped in lines, as `base64` writes it.
+    #[schema(max_length = 1500000)]
+    code: String,
+    /// MiB; 256 where absent.
+    #[schema(minimum = 128, maximum = 1024, default = 256)]
+    memory: Option<u32>,
+    /// Seconds; 30 where absent.
+    #[schema(minimum = 1, maximum = 900, default = 30)]
+    timeout: Option<u32>,
+    /// The methods that its URL answers to; `GET` where absent.
+    #[schema(min_items = 1)]
+    http_methods: Option<Vec<HttpMethod>>,
+    /// Its variables, at most 4 KB in all.
+    environment_variables: Option<BTreeMap<String, String>>,
+    /// Whether a caller waits; SYNC where absent.
+    execution_type: Option<ExecutionType>,
+    /// Whether its URL answers without a key of the workspace; false where absent.
+    public: Option<bool>,
+}
+
+impl Input for FunctionCreate {
+    fn extra(fields: &Fields<'_>) -> Vec<Fault> {
+        let language = fields.text("runtime").and_then(Language::of_label);
+        extra(fields, language)
+    }
+}
+
+/// What no schema can say of code and environment. Where the schema found nothing, the use case says what is left.
+pub(super) fn extra(fields: &Fields<'_>, language: Option<Language>) -> Vec<Fault> {
+    let mut found = Vec::new();
+    let source =
+        fields.text("code").and_then(|text| code::decoded(text).map_err(|fault| found.push(fault)).ok());
+    if fields.are_good() && found.is_empty() {
+        return found;
+    }
+    let environment = fields.get("environmentVariables").cloned();
+    let environment = environment.and_then(|all| serde_json::from_value(all).ok());
+    let code = language.zip(source.as_deref());
+    found.extend(faults(code, environment.as_ref()));
+    found.iter_mut().for_each(rename);
+    found
+}
+
+/// Saves a function and makes it ready to run.
+#[utoipa::path(
+    post, path = "/api/workspaces/{ws_id}/functions", operation_id = "api.functions.create", tag = "api.functions",
+    params(WorkspacePath),
+    request_body = FunctionCreate,
+    responses(
+        (status = 201, description = "Saved", body = Function),
+        (status = 409, description = "The name is taken in this workspace"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "code:write", "runtime:deploy"]))),
+    security(("user" = []))
+)]
+pub async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    PathBody { path, body: new }: PathBody<WorkspacePath, FunctionCreate>,
+) -> Result<(StatusCode, Json<Function>)> {
+    let defaults = Settings::default();
+    let new = NewFunction {
+        workspace_id: path.id(),
+        name: new.name,
+        description: new.description.unwrap_or_default(),
+        language: new.runtime.language()?,
+        code: code::decoded(&new.code).map_err(|fault| Error::invalid(vec![fault]))?,
+        execution_type: new.execution_type.map(Into::into).unwrap_or_default(),
+        endpoint: None,
+        public: new.public.unwrap_or_default(),
+        http_methods: Some(HttpMethod::kept(new.http_methods.unwrap_or(vec![HttpMethod::Get]))),
+        runtime_label: Some(new.runtime.0),
+        settings: Settings {
+            memory_mb: new.memory.unwrap_or(defaults.memory_mb),
+            timeout_seconds: new.timeout.unwrap_or(defaults.timeout_seconds),
+            environment: new.environment_variables.unwrap_or_default(),
+            ..defaults
+        },
+    };
+    let function = state.app.create_function(caller.user_id, new).await.map_err(in_our_words)?;
+    Ok((StatusCode::CREATED, Json(Function::one(&state, &base, function).await?)))
+}

@@ -1,0 +1,29 @@
+//! `DELETE /api/workspaces/{ws_id}/functions/{fn_id}`
+
+use axum::extract::State;
+use http::StatusCode;
+use web::{AppState, Caller, Path, Result};
+
+use super::FunctionPath;
+
+/// Deletes a function, its versions and its jobs.
+#[utoipa::path(
+    delete, path = "/api/workspaces/{ws_id}/functions/{fn_id}", operation_id = "api.functions.delete",
+    tag = "api.functions",
+    params(FunctionPath),
+    responses(
+        (status = 204, description = "Out of reach, to be swept"),
+        (status = 409, description = "It was changed meanwhile"),
+    ),
+    extensions(("x-access" = json!(["table:read", "table:write"]))),
+    security(("user" = []))
+)]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<FunctionPath>,
+) -> Result<StatusCode> {
+    let function = state.app.function_in(caller.user_id, path.workspace(), path.id()).await?;
+    state.app.delete_function(caller.user_id, function.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,59 @@
+//! `GET /api/workspaces/{ws_id}/functions`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use http::HeaderMap;
+use web::{AppState, BaseUrl, Caller, Paging, PathQuery, Result};
+
+use super::{Function, WorkspacePath};
+use crate::linked;
+
+/// How much source a list shows, in bytes: as Base64 it is a third more, and a Lambda answers 6 MB at most.
+const SOURCES: usize = 3 * 1024 * 1024;
+/// How many sources are fetched at once.
+const AT_ONCE: usize = 8;
+
+/// Lists a workspace's functions, newest first.
+#[utoipa::path(
+    get, path = "/api/workspaces/{ws_id}/functions", operation_id = "api.functions.list", tag = "api.functions",
+    params(WorkspacePath, Paging),
+    responses((status = 200, description = "A page of them", body = Vec<Function>,
+        headers(("Link" = Option<String>, description = "The next page, as `<…>; rel=\"next\"`, unless this is the last")))),
+    extensions(("x-access" = json!(["table:read", "code:read"]))),
+    security(("user" = []))
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
+) -> Result<(HeaderMap, Json<Vec<Function>>)> {
+    let workspace = path.id();
+    let list = query.list(&state.web, caller, &["api", "workspaces", &workspace.to_string(), "functions"]);
+    let listed = state.app.functions_of_workspace(caller.user_id, workspace, list.page_or_fault()?).await?;
+    let link = list.link(&format!("{base}/api/workspaces/{workspace}/functions"), listed.next)?;
+    Ok((linked(link), Json(Function::all(&state, &base, listed.items).await?)))
+}
+
+/// The sources of these, from the first on, as many as may be shown together.
+pub(super) async fn codes(state: &AppState, functions: &[domain::Function]) -> Result<Vec<Option<Arc<str>>>> {
+    let mut room = SOURCES;
+    let codes: Vec<_> = functions
+        .iter()
+        .map(|function| {
+            let version = &function.current;
+            let shown = version.code_size <= room;
+            room -= if shown { version.code_size } else { 0 };
+            async move {
+                match shown {
+                    true => state.app.code(version).await.map(Some),
+                    false => Ok(None),
+                }
+            }
+        })
+        .collect();
+    Ok(stream::iter(codes).buffered(AT_ONCE).try_collect().await?)
+}

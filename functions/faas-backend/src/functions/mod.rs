@@ -1,0 +1,269 @@
+//! `/api/workspaces/{ws_id}/functions`: saving and showing them, and the logs of their runs.
+
+pub mod code;
+pub mod create;
+pub mod delete;
+pub mod get;
+pub mod list;
+pub mod logs;
+pub mod update;
+
+use std::collections::BTreeMap;
+
+use app::environment::MASK;
+use domain::{Error, FunctionId, Kind, Loc, Timestamp, WorkspaceId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use web::{AppState, Result};
+
+/// Names a workspace.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct WorkspacePath {
+    /// The workspace.
+    ws_id: Uuid,
+}
+
+impl WorkspacePath {
+    fn id(&self) -> WorkspaceId {
+        WorkspaceId(self.ws_id)
+    }
+}
+
+/// Names a function.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct FunctionPath {
+    /// The workspace.
+    ws_id: Uuid,
+    /// The function.
+    fn_id: Uuid,
+}
+
+impl FunctionPath {
+    fn workspace(&self) -> WorkspaceId {
+        WorkspaceId(self.ws_id)
+    }
+
+    fn id(&self) -> FunctionId {
+        FunctionId(self.fn_id)
+    }
+}
+
+/// What a function's runtime is called: any `Python 3.x`, any `Node.js NN`. It is kept as given; functions run on the
+/// interpreters that the platform has.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = api::Runtime, pattern = "^(?:Python 3\\.[0-9]{1,2}|Node\\.js [0-9]{1,2})$", example = "Node.js 20")]
+pub struct RuntimeLabel(String);
+
+impl RuntimeLabel {
+    /// The language that it names. The pattern has been checked.
+    fn language(&self) -> Result<domain::Language> {
+        let language = domain::Language::of_label(&self.0);
+        Ok(language.ok_or_else(|| Error::internal("a label passed its pattern and names no language"))?)
+    }
+}
+
+/// A method that a function's URL can be asked by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[schema(as = api::HttpMethod)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// `GET`, and `HEAD`.
+    Get,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+    /// `DELETE`.
+    Delete,
+}
+
+impl HttpMethod {
+    /// As they are kept: each once, in the order given.
+    fn kept(methods: Vec<Self>) -> Vec<String> {
+        let mut kept = Vec::new();
+        for method in methods {
+            let name = match method {
+                Self::Get => "GET",
+                Self::Post => "POST",
+                Self::Put => "PUT",
+                Self::Patch => "PATCH",
+                Self::Delete => "DELETE",
+            };
+            if !kept.iter().any(|known| known == name) {
+                kept.push(name.to_owned());
+            }
+        }
+        kept
+    }
+}
+
+/// Whether a caller waits for the result.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = api::ExecutionType)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ExecutionType {
+    /// Runs now.
+    Sync,
+    /// Is queued.
+    Async,
+}
+
+impl From<ExecutionType> for domain::ExecutionType {
+    fn from(execution: ExecutionType) -> Self {
+        match execution {
+            ExecutionType::Sync => Self::Sync,
+            ExecutionType::Async => Self::Async,
+        }
+    }
+}
+
+impl From<domain::ExecutionType> for ExecutionType {
+    fn from(execution: domain::ExecutionType) -> Self {
+        match execution {
+            domain::ExecutionType::Sync => Self::Sync,
+            domain::ExecutionType::Async => Self::Async,
+        }
+    }
+}
+
+/// Whether a function can be invoked.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = api::Status)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Saved; it is being made ready.
+    Pending,
+    /// Ready.
+    Active,
+    /// It could not be made ready.
+    Failed,
+    /// Switched off: every invocation is answered 409.
+    Disabled,
+}
+
+impl From<domain::Status> for Status {
+    fn from(status: domain::Status) -> Self {
+        match status {
+            domain::Status::Pending => Self::Pending,
+            domain::Status::Active => Self::Active,
+            domain::Status::Failed => Self::Failed,
+            domain::Status::Disabled => Self::Disabled,
+        }
+    }
+}
+
+/// A function, as shown. Figures are of the last 24 hours, counted by the hour.
+#[derive(Serialize, ToSchema)]
+#[schema(as = api::Function)]
+#[serde(rename_all = "camelCase")]
+pub struct Function {
+    /// Its id.
+    id: Uuid,
+    /// The workspace it is in.
+    workspace_id: Uuid,
+    /// Unique in its workspace whatever its case.
+    name: String,
+    /// Free text; empty if not given.
+    description: String,
+    /// What its runtime is called, such as `Python 3.12`.
+    runtime: String,
+    /// MiB.
+    memory: u32,
+    /// Seconds.
+    timeout: u32,
+    /// The methods that its URL answers to.
+    http_methods: Vec<String>,
+    /// Its variables; every value is shown as `***`.
+    environment_variables: BTreeMap<String, &'static str>,
+    /// Base64 of the source. Null in a list that would get too long with it: ask for the function itself.
+    code: Option<String>,
+    /// Whether a caller waits.
+    execution_type: ExecutionType,
+    /// Whether its URL answers without a key of the workspace.
+    public: bool,
+    /// Whether it can be invoked.
+    status: Status,
+    /// Its HTTP trigger.
+    #[schema(format = "uri")]
+    invocation_url: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(value_type = String, format = DateTime)]
+    last_modified: Timestamp,
+    /// When it was last made ready to run.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_deployed: Option<Timestamp>,
+    /// How many runs ended.
+    #[serde(rename = "invocations24h")]
+    invocations_24h: u64,
+    /// How many of those failed.
+    #[serde(rename = "errors24h")]
+    errors_24h: u64,
+    /// Milliseconds that one took on average; 0 when nothing ran.
+    avg_duration: f64,
+}
+
+impl Function {
+    /// Functions with their figures, and with code as far as it goes.
+    async fn all(state: &AppState, base: &str, functions: Vec<domain::Function>) -> Result<Vec<Self>> {
+        let figures = state.app.function_figures(functions.iter().map(|function| function.id)).await?;
+        let codes = list::codes(state, &functions).await?;
+        let shown = functions.into_iter().zip(figures).zip(codes).map(|((function, figures), code)| {
+            let runtime = function.runtime_label().to_owned();
+            let all_methods = || domain::function::HTTP_METHODS.map(str::to_owned).to_vec();
+            let variables = function.settings.environment.into_keys();
+            Self {
+                id: function.id.0,
+                workspace_id: function.workspace_id.0,
+                invocation_url: format!("{base}/run/{}{}", function.workspace_id, function.endpoint),
+                name: function.name,
+                description: function.description,
+                runtime,
+                memory: function.settings.memory_mb,
+                timeout: function.settings.timeout_seconds,
+                http_methods: function.http_methods.unwrap_or_else(all_methods),
+                environment_variables: variables.map(|key| (key, MASK)).collect(),
+                code: code.map(|source| code::encoded(&source)),
+                execution_type: function.execution_type.into(),
+                public: function.public,
+                status: function.status.into(),
+                created_at: function.created_at,
+                last_modified: function.updated_at,
+                last_deployed: function.deployed_at,
+                invocations_24h: figures.sum.executions(),
+                errors_24h: figures.sum.error,
+                avg_duration: figures.sum.avg_duration(),
+            }
+        });
+        Ok(shown.collect())
+    }
+
+    /// A function with its figures and its code.
+    async fn one(state: &AppState, base: &str, function: domain::Function) -> Result<Self> {
+        let shown = Self::all(state, base, vec![function]).await?.pop();
+        Ok(shown.ok_or_else(|| Error::internal("a function was asked for and none came"))?)
+    }
+}
+
+/// The use cases speak of `environment`; here that field has another name.
+fn in_our_words(mut error: Error) -> Error {
+    if let Kind::Invalid(faults) = &mut error.kind {
+        faults.iter_mut().for_each(rename);
+    }
+    error
+}
+
+fn rename(fault: &mut domain::Fault) {
+    for step in fault.loc.iter_mut().skip(1).take(1) {
+        if matches!(step, Loc::Field(name) if name == "environment") {
+            *step = "environmentVariables".into();
+        }
+    }
+}

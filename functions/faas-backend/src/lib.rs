@@ -1,0 +1,36 @@
+//! The FaaS Backend API: `shared/specs/faas-backend.md`, one file per route. The same workspaces and functions as Function
+//! Runner's, in other words.
+
+pub mod functions;
+pub mod workspaces;
+
+use http::header::LINK;
+use http::{HeaderMap, HeaderValue};
+use utoipa_axum::routes;
+use web::{Api, AppState};
+
+/// All its routes.
+pub fn api() -> Api<AppState> {
+    Api::new(
+        "FaaS Backend API",
+        "Workspaces, functions and their logs, as the FaaS frontend wants them.",
+        web::style::ENVELOPE,
+    )
+    .below("/api")
+    .idempotent(routes!(workspaces::create::create))
+    .route(routes!(workspaces::list::list))
+    .route(routes!(workspaces::get::get))
+    .route(routes!(workspaces::update::update))
+    .route(routes!(workspaces::delete::delete))
+    .idempotent(routes!(functions::create::create))
+    .route(routes!(functions::list::list))
+    .route(routes!(functions::get::get))
+    .route(routes!(functions::update::update))
+    .route(routes!(functions::delete::delete))
+    .route(routes!(functions::logs::logs))
+}
+
+/// The headers of a page of a list: where to go on, if there is more.
+fn linked(link: Option<HeaderValue>) -> HeaderMap {
+    link.map(|link| (LINK, link)).into_iter().collect()
+}

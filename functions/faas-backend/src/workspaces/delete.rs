@@ -1,0 +1,24 @@
+//! `DELETE /api/workspaces/{id}`
+
+use axum::extract::State;
+use http::StatusCode;
+use web::{AppState, Caller, Path, Result};
+
+use super::WorkspacePath;
+
+/// Deletes a workspace and all in it: functions, their deployed code, keys, jobs.
+#[utoipa::path(
+    delete, path = "/api/workspaces/{id}", operation_id = "api.workspaces.delete", tag = "api.workspaces",
+    params(WorkspacePath),
+    responses((status = 204, description = "Out of reach, to be swept")),
+    extensions(("x-access" = json!(["table:read", "table:write"]))),
+    security(("user" = []))
+)]
+pub async fn delete(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<WorkspacePath>,
+) -> Result<StatusCode> {
+    state.app.delete_workspace(caller.user_id, path.id()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,24 @@
+//! `GET /api/workspaces/{id}`
+
+use axum::Json;
+use axum::extract::State;
+use web::{AppState, Caller, Path, Result};
+
+use super::{Workspace, WorkspacePath};
+
+/// Shows a workspace.
+#[utoipa::path(
+    get, path = "/api/workspaces/{id}", operation_id = "api.workspaces.get", tag = "api.workspaces",
+    params(WorkspacePath),
+    responses((status = 200, description = "The workspace", body = Workspace)),
+    extensions(("x-access" = json!(["table:read"]))),
+    security(("user" = []))
+)]
+pub async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(path): Path<WorkspacePath>,
+) -> Result<Json<Workspace>> {
+    let workspace = state.app.workspace(caller.user_id, path.id()).await?;
+    Ok(Json(Workspace::one(&state, workspace).await?))
+}

@@ -1,0 +1,30 @@
+//! `GET /api/workspaces`
+
+use axum::Json;
+use axum::extract::State;
+use http::HeaderMap;
+use web::{AppState, BaseUrl, Caller, Paging, Query, Result};
+
+use super::Workspace;
+use crate::linked;
+
+/// Lists the caller's workspaces, newest first.
+#[utoipa::path(
+    get, path = "/api/workspaces", operation_id = "api.workspaces.list", tag = "api.workspaces",
+    params(Paging),
+    responses((status = 200, description = "A page of them", body = Vec<Workspace>,
+        headers(("Link" = Option<String>, description = "The next page, as `<…>; rel=\"next\"`, unless this is the last")))),
+    extensions(("x-access" = json!(["table:read"]))),
+    security(("user" = []))
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    BaseUrl(base): BaseUrl,
+    Query(paging): Query<Paging>,
+) -> Result<(HeaderMap, Json<Vec<Workspace>>)> {
+    let list = paging.list(&state.web, caller, &["api", "workspaces"]);
+    let listed = state.app.workspaces(caller.user_id, list.page_or_fault()?).await?;
+    let link = list.link(&format!("{base}/api/workspaces"), listed.next)?;
+    Ok((linked(link), Json(Workspace::all(&state, listed.items).await?)))
+}
