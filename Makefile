@@ -51,7 +51,7 @@ tools: ## Say which OS packages are missing, or install them when root
 EMULATOR := .emulator
 ENV ?= dev
 # What is built for Lambda.
-LAMBDAS := -p function-runner-api -p worker -p janitor --features function-runner-api/lambda
+LAMBDAS := -p function-runner-api -p faas-backend-api -p worker -p janitor --features function-runner-api/lambda,faas-backend-api/lambda
 # The same packages for each emulator target, so that nothing is built twice.
 EMULATED := $(LAMBDAS) -p infra
 

@@ -11,7 +11,14 @@ import subprocess
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARIES = ["function-runner-routes", "function-runner-table-routes", "worker", "janitor"]
+BINARIES = [
+    "function-runner-routes",
+    "function-runner-table-routes",
+    "faas-backend-routes",
+    "faas-backend-table-routes",
+    "worker",
+    "janitor",
+]
 
 
 def package(binary: pathlib.Path, strip: bool) -> None:

@@ -12,7 +12,10 @@ use utoipa::openapi::OpenApi;
 
 /// Every API document: its name (its crate's folder, its stack's file) and what it says.
 pub fn apis() -> Vec<(&'static str, OpenApi)> {
-    vec![("function-runner", function_runner_api::api().openapi().clone())]
+    vec![
+        ("function-runner", function_runner_api::api().openapi().clone()),
+        ("faas-backend", faas_backend_api::api().openapi().clone()),
+    ]
 }
 
 /// Every generated file, with what is to be in it.

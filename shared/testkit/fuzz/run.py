@@ -63,15 +63,23 @@ def prepare(url):
         "id": job,
         "key_id": key["id"],
         "endpoint": "echo",
+        "ws_id": workspace,
+        "fn_id": function,
     }
 
 
 def config(ids, key):
     """Key routes get the key; with ids, every call is about what is there."""
     parameters = "\n".join(f"\"path.{name}\" = {json.dumps(value)}" for name, value in ids.items())
+    # `id` names a job, but below /api a workspace.
+    workspace = f"parameters = {{ \"path.id\" = {json.dumps(ids['ws_id'])} }}" if ids else ""
     return f"""
 [parameters]
 {parameters}
+
+[[operations]]
+include-path = "/api/workspaces/{{id}}"
+{workspace}
 
 [[operations]]
 include-operation-id = "functions.invoke_workspace"
@@ -80,7 +88,13 @@ headers = {{ Authorization = "Bearer {key}" }}
 
 
 # What would take away what the other calls are about.
-DESTRUCTIVE = ["workspaces.delete", "functions.delete", "workspaces.auth_keys.revoke"]
+DESTRUCTIVE = [
+    "workspaces.delete",
+    "functions.delete",
+    "workspaces.auth_keys.revoke",
+    "api.workspaces.delete",
+    "api.functions.delete",
+]
 
 
 def fuzz(url, directory, token, key, ids):
