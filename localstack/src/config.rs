@@ -66,6 +66,11 @@ pub struct Config {
     #[arg(long, env = "FUNCTION_RUNNER_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NET", value_parser = net)]
     pub trusted_proxy: Vec<IpNet>,
 
+    /// Where callers reach this server, as `https://functions.example.com`, for the URLs that answers hold. Taken from each
+    /// request where absent.
+    #[arg(long, env = "FUNCTION_RUNNER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
     /// How log lines look; for people on a terminal and JSON elsewhere where absent.
     #[arg(long, env = "FUNCTION_RUNNER_LOG", value_name = "FORMAT")]
     pub log: Option<LogFormat>,

@@ -170,6 +170,7 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
         config: web::Config {
             allowed_origins: config.allowed_origin.clone(),
             trusted_proxies: config.trusted_proxy.clone(),
+            public_url: config.public_url.clone(),
             ..web::Config::default()
         },
     });

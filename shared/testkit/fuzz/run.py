@@ -72,15 +72,15 @@ def config(ids, key):
     """Key routes get the key; with ids, every call is about what is there."""
     parameters = "\n".join(f"\"path.{name}\" = {json.dumps(value)}" for name, value in ids.items())
     # `id` names a job, but below /api a workspace.
-    workspace = f"parameters = {{ \"path.id\" = {json.dumps(ids['ws_id'])} }}" if ids else ""
+    workspace = f"""
+[[operations]]
+include-path = "/api/workspaces/{{id}}"
+parameters = {{ "path.id" = {json.dumps(ids["ws_id"])} }}
+""" if ids else ""
     return f"""
 [parameters]
 {parameters}
-
-[[operations]]
-include-path = "/api/workspaces/{{id}}"
 {workspace}
-
 [[operations]]
 include-operation-id = "functions.invoke_workspace"
 headers = {{ Authorization = "Bearer {key}" }}
