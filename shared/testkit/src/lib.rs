@@ -4,6 +4,7 @@
 //! `FUNCTION_RUNNER_TEST_URL` (a deployed stack, an emulator).
 
 mod client;
+pub mod recorder;
 mod server;
 
 pub use client::{Answer, Client, poll};
