@@ -257,7 +257,10 @@ impl App {
         let code_sha256 = sha256(&code);
         let code_key = format!("code/{id}/{code_sha256}");
         let code_size = code.len();
+        let kept: Arc<str> = code.as_str().into();
         self.store.blobs().put(&code_key, Bytes::from(code)).await?;
+        // Whoever saves code is shown it.
+        self.code.insert(code_key.clone(), kept);
         let created_at = self.clock.now();
         Ok(Version {
             function_id: id,

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use domain::job::Outcome;
 use domain::{Function, FunctionId};
 use ports::{
-    Blobs, Change, Condition, Delivery, Durability, Invocation, Item, Key, Message, Page, Parts, PortError, Query,
-    Queue, Runtime, RuntimeError, Table, TableError, Write,
+    Blobs, Change, Condition, Delivery, Durability, Invocation, Item, Key, Message, Page, Parts, PortError,
+    Query, Queue, Runtime, RuntimeError, Table, TableError, Write,
 };
 
 /// What has been asked since the last look.
@@ -118,7 +118,12 @@ impl Queue for Recorded<dyn Queue> {
         self.port.send(message, delay).await
     }
 
-    async fn receive(&self, max: usize, visibility: Duration, wait: Duration) -> Result<Vec<Delivery>, PortError> {
+    async fn receive(
+        &self,
+        max: usize,
+        visibility: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
         self.asked.note("queue:receive");
         self.port.receive(max, visibility, wait).await
     }

@@ -67,9 +67,18 @@ impl Server {
         server
     }
 
+    /// The binary that was built beside this test.
+    pub fn binary() -> PathBuf {
+        let test = std::env::current_exe().expect("a test knows where it is");
+        let profile = test.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
+        let binary = profile.join("function-runner");
+        assert!(binary.exists(), "{} is not built: cargo build --workspace", binary.display());
+        binary
+    }
+
     /// The command that starts a server on a data directory.
     pub fn command(data: &Path) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(Server::binary());
         command.args(["serve", "--port", "0", "--data"]).arg(data);
         command.env("FUNCTION_RUNNER_LOG", "json").stdout(Stdio::piped());
         if std::env::var_os("FUNCTION_RUNNER_TEST_LOG").is_none() {
@@ -142,13 +151,4 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
-}
-
-/// The binary that was built beside this test.
-fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let profile = test.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
-    let binary = profile.join("function-runner");
-    assert!(binary.exists(), "{} is not built: cargo build --workspace", binary.display());
-    binary
 }

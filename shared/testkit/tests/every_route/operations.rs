@@ -17,7 +17,7 @@ pub(crate) struct Operation {
     pub(crate) path: String,
     pub(crate) security: Vec<String>,
     pub(crate) tags: Vec<String>,
-    pub(crate) declares_access: bool,
+    pub(crate) access: Vec<String>,
     statuses: Vec<String>,
 }
 
@@ -56,6 +56,8 @@ impl Operation {
     /// A body that the route takes.
     fn body(&self, ids: &Ids) -> Option<Value> {
         Some(match self.id.as_str() {
+            "users.register" => json!({"username": unique("u"), "name": "U", "password": "password1"}),
+            "users.login" => json!({"username": unique("u"), "password": "password1"}),
             "workspaces.create" | "workspaces.update" | "api.workspaces.create" | "api.workspaces.update" => {
                 json!({"name": unique("w")})
             }
@@ -118,6 +120,11 @@ impl Ids {
     }
 }
 
+/// The texts of a list.
+fn texts(list: &Value) -> Option<Vec<String>> {
+    Some(list.as_array()?.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
+}
+
 /// All of them.
 pub(crate) async fn operations() -> Vec<Operation> {
     let doc = Server::shared().anyone().get("/openapi.json").await.expect(200);
@@ -134,10 +141,9 @@ pub(crate) async fn operations() -> Vec<Operation> {
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
                 security: schemes.iter().flat_map(|one| one.as_object().unwrap().keys().cloned()).collect(),
-                tags: operation["tags"].as_array().map_or_else(Vec::new, |tags| {
-                    tags.iter().map(|tag| tag.as_str().unwrap().to_owned()).collect()
-                }),
-                declares_access: operation["x-access"].is_array(),
+                tags: texts(&operation["tags"]).unwrap_or_default(),
+                access: texts(&operation["x-access"])
+                    .unwrap_or_else(|| panic!("{method} {path} does not say what it may touch (x-access)")),
                 statuses: operation["responses"].as_object().unwrap().keys().cloned().collect(),
             });
         }

@@ -1,0 +1,81 @@
+//! What a route does is what it declares: its role on AWS has the rights for that, and no others.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
+use localstack::files::FileBlobs;
+use localstack::pool::{Pool, PoolConfig};
+use localstack::sqlite::{Database, QueueConfig};
+use ports::Parts;
+use ports::clock::SystemClock;
+use testkit::recorder::{Asked, record};
+use testkit::{Client, Server};
+use web::{AppState, Secrets, Site, Tokens, Web};
+
+use crate::operations::{Ids, operations};
+
+/// The platform in this process, on ports that write down what is asked of them.
+async fn recorded(data: &std::path::Path) -> (Client, Asked, Database) {
+    let database = Database::open(data).unwrap();
+    let blobs = Arc::new(FileBlobs::open(data).unwrap());
+    let pool =
+        Pool::start(PoolConfig::new(Server::binary(), data.join("pool")), blobs.clone()).await.unwrap();
+    let (parts, asked) = record(Parts {
+        table: database.table(),
+        blobs,
+        queue: database.queue(QueueConfig::default()),
+        runtime: pool,
+        clock: Arc::new(SystemClock),
+    });
+    let secrets = Secrets::new("a secret of at least thirty-two bytes", []).unwrap();
+    let web = Web::new(web::Parts {
+        tokens: Tokens::new(&secrets, parts.clock.clone()),
+        secrets,
+        table: parts.table.clone(),
+        blobs: parts.blobs.clone(),
+        clock: parts.clock.clone(),
+        config: web::Config::default(),
+    });
+    let state = AppState { app: Arc::new(app::App::new(parts, app::Config::default())), web: web.clone() };
+    let site = Site::new(web, web::style::FASTAPI)
+        .api(function_runner_api::api(), state.clone())
+        .api(faas_backend_api::api(), state);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service: IntoMakeServiceWithConnectInfo<_, SocketAddr> =
+        site.into_router().into_make_service_with_connect_info();
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    (Client::new(&url), asked, database)
+}
+
+#[tokio::test]
+async fn a_route_does_no_more_than_it_declares() {
+    let directory = tempfile::tempdir().unwrap();
+    let (anyone, asked, _database) = recorded(directory.path()).await;
+    let user = anyone.registered().await;
+    for operation in operations().await {
+        let ids = Ids::of(&user).await;
+        let by_key = operation.security.iter().any(|scheme| scheme == "workspace_key");
+        let client = if by_key { user.with_token(&user.key(&ids.workspace).await) } else { user.clone() };
+        asked.take();
+        operation.call(&client, &ids).await;
+        let did = asked.take();
+        for word in &did {
+            assert!(
+                operation.access.iter().any(|declared| declared == word),
+                "{} does {word}, and declares {:?}",
+                operation.id,
+                operation.access
+            );
+        }
+        let idle = operation.access.is_empty();
+        assert_eq!(
+            did.is_empty(),
+            idle,
+            "{} declares {:?}, and does {did:?}",
+            operation.id,
+            operation.access
+        );
+    }
+}
