@@ -1,7 +1,7 @@
 # The commands. `make run` and `make test` are all that most people need.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit fuzz crash simulate tools deny generate lambda deploy emulator emulator-test emulator-binaries lint-templates
+.PHONY: help run test check unit fuzz crash simulate tools deny generate lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
 
 VENV := .venv
 CARGO ?= cargo
@@ -59,11 +59,16 @@ generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate
 
 lambda: $(EMULATOR)/.cross ## Build and zip the Lambda binaries for AWS (arm64)
-	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --arm64 --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/arm64 --flatten none
+	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --arm64 --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/arm64
 	python3 infra/package.py target/lambda/arm64
 
-deploy: lambda ## Deploy to AWS: make deploy ENV=dev (staging, prod)
+deploy: lambda sam-deploy ## Deploy to AWS: make deploy ENV=dev (staging, prod)
+
+sam-deploy: $(EMULATOR)/.ready
 	$(EMULATOR)/bin/sam deploy --config-env $(ENV)
+
+smoke: $(EMULATOR)/.ready ## Try what is deployed: make smoke ENV=dev
+	$(EMULATOR)/bin/python infra/smoke.py function-runner-$(ENV)
 
 emulator: emulator-binaries ## Deploy the stack to an emulator of AWS on this machine, and serve it
 	$(EMULATOR)/bin/python localstack/emulator.py

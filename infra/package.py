@@ -21,8 +21,10 @@ BINARIES = [
 ]
 
 
-def package(binary: pathlib.Path, strip: bool) -> None:
-    target = ROOT / "target" / "lambda" / f"{binary.name}.zip"
+def package(name: str, binary: pathlib.Path, strip: bool) -> None:
+    # cargo-lambda makes a folder of it.
+    binary = binary / "bootstrap" if binary.is_dir() else binary
+    target = ROOT / "target" / "lambda" / f"{name}.zip"
     target.parent.mkdir(parents=True, exist_ok=True)
     if strip:
         stripped = target.with_suffix(".stripped")
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--strip", action="store_true", help="take debug information out")
     arguments = parser.parse_args()
     for name in BINARIES:
-        package(arguments.folder / name, arguments.strip)
+        package(name, arguments.folder / name, arguments.strip)
 
 
 if __name__ == "__main__":
