@@ -1,7 +1,7 @@
 # The commands. `make run` and `make test` are all that most people need.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit fuzz crash simulate tools deny generate lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
+.PHONY: help run test check unit fuzz crash simulate bench tools deny generate lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
 
 VENV := .venv
 CARGO ?= cargo
@@ -35,6 +35,9 @@ crash: ## Kill a live server 200 times, and check its ledger
 
 simulate: ## Simulate the job machine over 20,000 schedules
 	FUNCTION_RUNNER_SCHEDULES=20000 $(CARGO) test --release -p app --test simulation --locked -- --nocapture
+
+bench: ## Measure against floors and peers, which it installs; writes docs/PERFORMANCE.md
+	python3 localstack/bench/run.py
 
 $(VENV)/.fuzz: shared/testkit/fuzz/requirements.txt
 	python3 -m venv $(VENV)

@@ -1,0 +1,1 @@
+exports.handler = (request, response) => response.json({ n: request.body.n + 1 });
