@@ -88,6 +88,7 @@ fn function(current: Version, settings: Settings) -> Function {
         endpoint: "/greet".into(),
         public: false,
         http_methods: None,
+        runtime_label: None,
         status: Status::Pending,
         status_reason: None,
         settings,

@@ -112,6 +112,7 @@ impl Schedule {
                     endpoint: None,
                     public: false,
                     http_methods: None,
+                    runtime_label: None,
                     settings: Settings { max_attempts: MAX_ATTEMPTS, ..Settings::default() },
                 };
                 match app.create_function(self.caller, new).await {
