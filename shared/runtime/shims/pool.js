@@ -148,7 +148,7 @@ function specialise(body) {
   const end = 4 + body.readUInt32LE(0);
   const head = parse(body.toString('utf8', 4, end));
   source = body.toString('utf8', end);
-  isModule = head.module === 'esmodule';
+  isModule = head.module === 'esm';
   folder = process.cwd() + path.sep;
   file = folder + (isModule ? 'main.mjs' : 'main.js');
   for (const name of ['function_id', 'function_name', 'version', 'memory_mb']) told[name] = head[name];
