@@ -74,6 +74,20 @@ async fn a_shaped_result_becomes_the_response() {
 }
 
 #[tokio::test]
+async fn a_response_that_can_have_no_body_announces_none() {
+    let user = Server::shared().user().await;
+    for status in [204, 205, 304] {
+        let code = format!("exports.handler = () => ({{statusCode: {status}, body: 'text'}})");
+        let (path, _) =
+            trigger(&user, json!({"runtime": "NODEJS", "code": code, "endpoint": "/hook", "public": true}))
+                .await;
+        let answer = user.without_token().get(&path).await;
+        assert_eq!((answer.status, &answer.body[..]), (status, &[][..]));
+        assert!(matches!(answer.header("content-length"), None | Some("0")), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_private_trigger_wants_a_key_of_its_workspace() {
     let user = Server::shared().user().await;
     let (path, workspace) =
@@ -105,6 +119,7 @@ async fn a_function_that_fails_is_a_502_that_tells_strangers_nothing() {
         assert!(!String::from_utf8_lossy(&answer.body).contains("secret"), "{code}");
         let failed = answer.expect(502);
         assert_eq!(failed["code"], "FUNCTION_FAILED");
+        assert_eq!(failed["request_id"].as_str(), answer.header("x-request-id"));
         user.get(&format!("/jobs/{}", failed["job_id"])).await.expect(200);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::function::HTTP_METHODS;
-use domain::{Error, Function, Kind, Result, WorkspaceId};
+use domain::{Error, Function, Job, Kind, Result, WorkspaceId};
 use serde_json::{Value, json};
 use store::functions::not_found;
 
@@ -96,6 +96,7 @@ impl App {
         }
         check_method(&function, &request.method)?;
         let event = event(&request, self.clock.now());
+        let failed = |job: &Job, detail: &str| failed(job, detail, &request.request_id);
         let event = Bytes::from(serde_json::to_vec(&event).map_err(Error::internal)?);
         Ok(match self.invoke(function, event).await? {
             Invoked::Accepted(job) => accepted(&job),
@@ -117,15 +118,17 @@ fn check_method(function: &Function, method: &str) -> Result<()> {
     Err(Error::new(Kind::MethodNotAllowed(methods), "METHOD_NOT_ALLOWED", message))
 }
 
-fn accepted(job: &domain::Job) -> Response {
+fn accepted(job: &Job) -> Response {
     let mut response = json_response(202, &json!({"job_id": job.id, "status": job.status.as_str()}));
     response.headers.push(("location".into(), crate::invocations::location(job.id)));
     response
 }
 
 /// What a caller of a trigger hears of a run that failed: not why, since that may be anyone.
-fn failed(job: &domain::Job, detail: &str) -> Response {
-    json_response(502, &json!({"detail": detail, "code": "FUNCTION_FAILED", "job_id": job.id}))
+fn failed(job: &Job, detail: &str, request_id: &str) -> Response {
+    let body =
+        json!({"detail": detail, "code": "FUNCTION_FAILED", "job_id": job.id, "request_id": request_id});
+    json_response(502, &body)
 }
 
 fn json_response(status: u16, body: &Value) -> Response {

@@ -27,6 +27,10 @@ const NOT_ITS_OWN: &[&str] = &[
 /// headers a browser takes neither.
 const CORS: &str = "access-control-";
 
+/// Statuses whose responses end with their headers (RFC 9110, sections 8.6, 15.3.6 and 15.4.5): with a body's length
+/// among those, a client would wait for what never comes.
+const BODILESS: [u16; 3] = [204, 205, 304];
+
 /// A result in the shape of a response.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,6 +78,7 @@ pub(super) fn response(output: &str) -> std::result::Result<Response, String> {
         Some(Value::String(text)) => text.into(),
         Some(other) => other.to_string().into(),
     };
+    let body = if BODILESS.contains(&status) { Bytes::new() } else { body };
     let mut headers = Vec::new();
     for (name, value) in shaped.headers.unwrap_or_default() {
         let name = name.to_ascii_lowercase();
@@ -146,6 +151,7 @@ mod tests {
             ),
             (r#"{"statusCode": 200, "body": "/wA=", "isBase64Encoded": true}"#, 200, text("/wA=")),
             (r#"{"statusCode": 204}"#, 204, None),
+            (r#"{"statusCode": 304, "body": "never sent"}"#, 304, None),
             (r#"{"statusCode": "x"}"#, 502, None),
         ] {
             assert_eq!(seen(output), (status, body), "{output}");
