@@ -1,7 +1,7 @@
 # The commands. `make run` and `make test` are all that most people need.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit fuzz crash simulate bench tools deny generate lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
+.PHONY: help run test check unit fuzz crash simulate bench tools deny generate costs bench-lambda lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
 
 VENV := .venv
 CARGO ?= cargo
@@ -60,6 +60,14 @@ EMULATED := $(LAMBDAS) -p infra
 
 generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate
+
+costs: ## Write the tables of AWS calls and dollars in docs/PERFORMANCE.md
+	$(CARGO) build --workspace --locked
+	FUNCTION_RUNNER_WRITE_COSTS=1 $(CARGO) test --workspace --locked --test every_route -- the_tables_in_the_documents
+
+bench-lambda: ## Measure the Lambda binaries, built for this machine; writes docs/PERFORMANCE.md
+	$(CARGO) build --profile lambda --locked --bins --example nothing $(LAMBDAS)
+	python3 infra/bench.py target/lambda
 
 lambda: $(EMULATOR)/.cross ## Build and zip the Lambda binaries for AWS (arm64)
 	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --arm64 --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/arm64

@@ -8,17 +8,19 @@ Each path is printed with its size.
 import argparse
 import pathlib
 import subprocess
+import sys
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARIES = [
-    "function-runner-routes",
-    "function-runner-table-routes",
-    "faas-backend-routes",
-    "faas-backend-table-routes",
-    "worker",
-    "janitor",
-]
+# The most that each may have, in MB: a cold start loads it first.
+BINARIES = {
+    "function-runner-routes": 16,
+    "function-runner-table-routes": 8,
+    "faas-backend-routes": 16,
+    "faas-backend-table-routes": 8,
+    "worker": 16,
+    "janitor": 16,
+}
 
 
 def package(name: str, binary: pathlib.Path, strip: bool) -> None:
@@ -33,6 +35,8 @@ def package(name: str, binary: pathlib.Path, strip: bool) -> None:
         stripped.unlink()
     else:
         content = binary.read_bytes()
+        if len(content) > BINARIES[name] * 1e6:
+            sys.exit(f"{name} has {len(content) / 1e6:.1f} MB, and may have {BINARIES[name]}: see docs/PERFORMANCE.md")
     entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
     entry.external_attr = 0o755 << 16
     entry.create_system = 3

@@ -147,6 +147,18 @@ fn every_operation_has_one_function_and_one_route() {
 }
 
 #[test]
+fn the_small_binaries_have_the_routes_that_need_the_table_only() {
+    for (all, small) in [
+        (function_runner_api::api(), function_runner_api::table_api()),
+        (faas_backend_api::api(), faas_backend_api::table_api()),
+    ] {
+        let mut expected = infra::routes::routes(all.openapi());
+        expected.retain(|route| infra::access::is_table_only(&route.access));
+        assert_eq!(infra::routes::routes(small.openapi()), expected);
+    }
+}
+
+#[test]
 fn no_role_may_more_than_its_route_declares() {
     for (_, doc, sections) in documents() {
         for (name, _, access) in operations(&doc) {

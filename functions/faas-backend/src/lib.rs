@@ -11,6 +11,16 @@ use web::{Api, AppState};
 
 /// All its routes.
 pub fn api() -> Api<AppState> {
+    table_api()
+        .idempotent(routes!(functions::create::create))
+        .route(routes!(functions::list::list))
+        .route(routes!(functions::get::get))
+        .route(routes!(functions::update::update))
+        .route(routes!(functions::logs::logs))
+}
+
+/// The routes that need nothing but the table. On AWS they have a binary of their own, with no code of the others in it.
+pub fn table_api() -> Api<AppState> {
     Api::new(
         "FaaS Backend API",
         "Workspaces, functions and their logs, as the FaaS frontend wants them.",
@@ -22,12 +32,7 @@ pub fn api() -> Api<AppState> {
     .route(routes!(workspaces::get::get))
     .route(routes!(workspaces::update::update))
     .route(routes!(workspaces::delete::delete))
-    .idempotent(routes!(functions::create::create))
-    .route(routes!(functions::list::list))
-    .route(routes!(functions::get::get))
-    .route(routes!(functions::update::update))
     .route(routes!(functions::delete::delete))
-    .route(routes!(functions::logs::logs))
 }
 
 /// The headers of a page of a list: where to go on, if there is more.

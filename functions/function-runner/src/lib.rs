@@ -28,6 +28,23 @@ impl Deleted {
 
 /// All its routes.
 pub fn api() -> Api<AppState> {
+    table_api()
+        .idempotent(routes!(functions::create::create))
+        .route(routes!(functions::get::get))
+        .route(routes!(functions::update::update))
+        .idempotent(routes!(functions::invoke::invoke))
+        .idempotent(routes!(functions::invoke_workspace::invoke_workspace))
+        .route(routes!(functions::versions::versions))
+        .idempotent(routes!(functions::rollback::rollback))
+        .route(routes!(jobs::get::get))
+        .idempotent(routes!(jobs::cancel::cancel))
+        .idempotent(routes!(jobs::retry::retry))
+        .route(routes!(run::trigger::trigger))
+        .route(routes!(system::health::health))
+}
+
+/// The routes that need nothing but the table. On AWS they have a binary of their own, with no code of the others in it.
+pub fn table_api() -> Api<AppState> {
     Api::new("Function Runner API", "Save Python and Node.js functions, and run them.", web::style::FASTAPI)
         .idempotent(routes!(users::register::register))
         .route(routes!(users::login::login))
@@ -43,20 +60,8 @@ pub fn api() -> Api<AppState> {
         .route(routes!(workspaces::metrics::metrics))
         .route(routes!(workspaces::functions::functions))
         .route(routes!(functions::list::list))
-        .idempotent(routes!(functions::create::create))
-        .route(routes!(functions::get::get))
-        .route(routes!(functions::update::update))
         .route(routes!(functions::delete::delete))
-        .idempotent(routes!(functions::invoke::invoke))
-        .idempotent(routes!(functions::invoke_workspace::invoke_workspace))
         .route(routes!(functions::jobs::jobs))
         .route(routes!(functions::metrics::metrics))
-        .route(routes!(functions::versions::versions))
-        .idempotent(routes!(functions::rollback::rollback))
-        .route(routes!(jobs::get::get))
-        .idempotent(routes!(jobs::cancel::cancel))
-        .idempotent(routes!(jobs::retry::retry))
-        .route(routes!(run::trigger::trigger))
         .route(routes!(system::root::root))
-        .route(routes!(system::health::health))
 }

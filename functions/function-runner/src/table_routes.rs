@@ -2,5 +2,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), web::lambda::Error> {
-    aws::serve::table_routes(function_runner_api::api).await
+    aws::serve::table_routes(function_runner_api::table_api).await
 }

@@ -12,7 +12,7 @@ const MARGIN: Duration = Duration::from_secs(20);
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let app = app::App::new(aws::Clients::from_env().await.parts()?, app::Config::default());
+    let app = app::App::new(aws::Clients::from_env().parts()?, app::Config::default());
     let app = &app;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let until = event.context.deadline() - MARGIN;

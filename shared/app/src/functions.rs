@@ -9,11 +9,10 @@ use domain::{
     Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId, Version,
     WorkspaceId, limits,
 };
-use sha2::{Digest, Sha256};
 use store::functions::{Taken, not_found};
 use store::workspaces;
 
-use crate::{App, Listed, PageRequest, environment, random};
+use crate::{App, Listed, PageRequest, environment, random, sha256};
 
 /// A function to be. Shapes have been checked.
 #[derive(Clone, Debug)]
@@ -364,8 +363,4 @@ fn conflict(taken: Taken, function: &Function) -> Error {
 fn fallback(base: &str, id: FunctionId) -> String {
     let id = id.to_string();
     format!("{}-{}", &base[..base.len().min(90)].trim_end_matches(['-', '/']), &id[..8])
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

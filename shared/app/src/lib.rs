@@ -23,9 +23,10 @@ pub mod workspaces;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Error, Kind};
+use domain::{Error, FunctionId, Kind, WorkspaceId};
 use ports::{Clock, Parts, Queue, Runtime};
 use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -68,6 +69,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     passwords: passwords::Passwords,
     code: Cache<String, Arc<str>>,
+    endpoints: Cache<(WorkspaceId, String), FunctionId>,
     tasks: TaskTracker,
     stopping: CancellationToken,
     config: Config,
@@ -75,6 +77,9 @@ pub struct App {
 
 /// How many sources are kept in memory. They never change: their keys name their content.
 const CACHED_SOURCES: usize = 256;
+
+/// How many endpoints' functions are remembered. One that has moved is noticed when its function is read.
+const KNOWN_ENDPOINTS: usize = 4096;
 
 impl App {
     /// The platform on these parts.
@@ -86,6 +91,7 @@ impl App {
             clock: parts.clock,
             passwords: passwords::Passwords::new(config.password_hashes),
             code: Cache::new(CACHED_SOURCES),
+            endpoints: Cache::new(KNOWN_ENDPOINTS),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,
@@ -113,6 +119,11 @@ impl App {
             ("runtime", self.runtime.health().await.map_err(|error| text(&error))),
         ]
     }
+}
+
+/// The SHA-256 of a text, in hex.
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a caller hears who found as much running as may.

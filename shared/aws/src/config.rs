@@ -1,11 +1,12 @@
 //! What the environment says, read once, and the clients made of it.
 
-use aws_config::SdkConfig;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 
 /// Where things are. Read once in `main`; a binary needs only what it uses, and [`Clients`] says what is missing.
 ///
-/// Region and credentials are the SDK's own business (`AWS_REGION`, …), and so is `AWS_ENDPOINT_URL` (and
-/// `AWS_ENDPOINT_URL_S3` and the like), which turns everything to an emulator.
+/// Region and credentials come from Lambda (`AWS_REGION`, …); `AWS_ENDPOINT_URL` turns everything to an emulator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// `TABLE_NAME`: the DynamoDB table.
@@ -73,7 +74,7 @@ impl Config {
             token_secret_id: read("TOKEN_SECRET_ID"),
             allowed_origins: list("ALLOWED_ORIGINS").filter(|origin| origin != "*").collect(),
             warm_up: list("WARM_UP").collect(),
-            s3_path_style: read("AWS_ENDPOINT_URL").or_else(|| read("AWS_ENDPOINT_URL_S3")).is_some(),
+            s3_path_style: read("AWS_ENDPOINT_URL").is_some(),
         }
     }
 }
@@ -86,9 +87,17 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Reads the environment, and loads the SDK's own settings (region, credentials, endpoint).
-    pub async fn from_env() -> Self {
-        Self::new(Config::from_env(), aws_config::load_from_env().await)
+    /// Reads the environment as Lambda makes it: region and credentials are in variables. The SDK would look for them in
+    /// a dozen places more, with clients for three services of their own, which a binary then carries into every start.
+    pub fn from_env() -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(SharedCredentialsProvider::new(credentials));
+        sdk.set_region(variable("AWS_REGION").map(Region::new))
+            .set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+        Self::new(Config::from_env(), sdk.build())
     }
 
     /// Of settings read already.
@@ -198,7 +207,6 @@ mod tests {
     fn an_endpoint_of_ones_own_means_path_style() {
         assert!(!config(&[("AWS_ENDPOINT_URL", "")]).s3_path_style);
         assert!(config(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]).s3_path_style);
-        assert!(config(&[("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:4566")]).s3_path_style);
     }
 
     #[test]

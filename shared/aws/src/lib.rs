@@ -22,6 +22,7 @@ pub mod s3;
 pub mod serve;
 #[cfg(feature = "sqs")]
 pub mod sqs;
+mod warm;
 
 pub use config::{Clients, Config, ConfigError};
 #[cfg(feature = "dynamodb")]
@@ -32,3 +33,4 @@ pub use lambda::LambdaRuntime;
 pub use s3::S3Blobs;
 #[cfg(feature = "sqs")]
 pub use sqs::SqsQueue;
+pub use warm::warm_up;

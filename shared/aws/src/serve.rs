@@ -10,12 +10,14 @@ use axum::Router;
 use axum::extract::Request;
 use ports::Parts;
 use tower::ServiceExt;
-use tracing::{error, info, warn};
+use tracing::{error, info};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 use web::lambda::Error;
 use web::{Api, AppState, Secrets, Site, Tokens, Web};
 
 use crate::retry::describe;
-use crate::{Clients, Config, ConfigError};
+use crate::{Clients, Config, ConfigError, warm_up};
 
 /// How long a secret that was read is taken as the current one. A secret is therefore accepted everywhere this long after
 /// it was added, and may then be put first, so that it signs (docs/OPERATIONS.md).
@@ -24,40 +26,41 @@ const SECRET_AGE: Duration = Duration::from_secs(300);
 /// Gateway waits 30 s.
 const DIRECT_LIMIT: Duration = Duration::from_secs(30);
 
+/// A SYNC run that ends within this is recorded once. Recorded before, too, it would cost twice as much, and nobody has
+/// been told of it yet (docs/adr/0007-what-is-recorded-of-a-short-run-on-aws.md).
+const SYNC_GRACE: Duration = Duration::from_millis(100);
+
+/// How AWS wants it.
+pub fn app_config() -> app::Config {
+    app::Config { direct_limit: Some(DIRECT_LIMIT), sync_grace: SYNC_GRACE, ..app::Config::default() }
+}
+
 /// Answers API Gateway with an API's routes on all the parts, until Lambda ends the process.
 ///
 /// # Errors
 /// Where a setting is missing, the secret can't be read, or Lambda's own API fails.
 pub async fn routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
-    serve(api, Clients::parts).await
+    serve(api, Clients::parts, Site::docs).await
 }
 
-/// The same for routes that need the table only.
+/// The same for routes that need the table only. The documents are in the other binary.
 ///
 /// # Errors
 /// As [`routes`].
 pub async fn table_routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
-    serve(api, Clients::table_only).await
+    serve(api, Clients::table_only, |site| site).await
 }
 
 async fn serve(
     api: fn() -> Api<AppState>,
     parts: fn(&Clients) -> Result<Parts, ConfigError>,
+    finish: fn(Site) -> Site,
 ) -> Result<(), Error> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .init();
-    let clients = Clients::from_env().await;
-    let home = Home { api, parts: parts(&clients)?, config: clients.config().clone() };
+    log();
+    let clients = Clients::from_env();
+    let home = Home { api, parts: parts(&clients)?, config: clients.config().clone(), finish };
     let source = SecretSource::new(&clients)?;
-    let (text, ()) = tokio::join!(source.read(), warm_up(&home));
+    let (text, ()) = tokio::join!(source.read(), warm_up(&home.parts, &home.config.warm_up));
     let text = text?;
     let live = Arc::new(Live {
         current: RwLock::new(Current { router: home.router(&text)?, text, read: Instant::now() }),
@@ -71,11 +74,26 @@ async fn serve(
     web::lambda::run(router).await
 }
 
+/// Logs as JSON, a line per event. `RUST_LOG` says which, by module and level; by prefixes only, since what can do more
+/// brings a megabyte of regular expressions.
+fn log() {
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false);
+    let wanted = wanted.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    tracing_subscriber::registry().with(lines.with_filter(wanted)).init();
+}
+
 /// What a router is made of, but for the secret.
 struct Home {
     api: fn() -> Api<AppState>,
     parts: Parts,
     config: Config,
+    /// Adds the documents, where they are to be served. What isn't named isn't linked.
+    finish: fn(Site) -> Site,
 }
 
 impl Home {
@@ -95,32 +113,11 @@ impl Home {
                 ..web::Config::default()
             },
         });
-        let config = app::Config { direct_limit: Some(DIRECT_LIMIT), ..app::Config::default() };
-        let app = Arc::new(App::new(self.parts.clone(), config));
+        let app = Arc::new(App::new(self.parts.clone(), app_config()));
         let site = Site::new(web.clone(), web::style::FASTAPI);
-        Ok(site.api((self.api)(), AppState { app, web }).docs().into_router())
+        let site = site.api((self.api)(), AppState { app, web });
+        Ok((self.finish)(site).into_router())
     }
-}
-
-/// Makes the connections that requests will use. What fails here fails again, and is told, when it is needed.
-async fn warm_up(home: &Home) {
-    let wanted = |part: &str| home.config.warm_up.iter().any(|wanted| wanted == part);
-    tokio::join!(
-        async {
-            if wanted("table")
-                && let Err(error) = home.parts.table.health().await
-            {
-                warn!(%error, "the table could not be warmed up");
-            }
-        },
-        async {
-            if wanted("runtime")
-                && let Err(error) = home.parts.runtime.health().await
-            {
-                warn!(%error, "the runtime could not be warmed up");
-            }
-        }
-    );
 }
 
 /// The router, made anew where the secret has changed.

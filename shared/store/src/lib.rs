@@ -106,6 +106,11 @@ impl Store {
     /// Everything of a partition whose sort key begins with `prefix`.
     async fn all(&self, partition: &str, prefix: &str) -> Result<Vec<Item>> {
         let sort = if prefix.is_empty() { Sort::All } else { Sort::Prefix(prefix.to_owned()) };
+        self.whole(partition, sort).await
+    }
+
+    /// This part of a partition, page after page.
+    async fn whole(&self, partition: &str, sort: Sort) -> Result<Vec<Item>> {
         let mut query = Query { sort, ..Query::partition(partition, 1000) };
         let mut items = Vec::new();
         loop {

@@ -7,7 +7,7 @@ use domain::metrics::{Counters, HOUR, KEEP, Period, bucket};
 use domain::{Job, JobStatus, Result, Timestamp};
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use ports::{Attributes, Change, Condition, Item, Query, Sort, Write};
+use ports::{Attributes, Change, Condition, Item, Sort, Write};
 use serde_json::Value;
 
 use crate::Store;
@@ -100,19 +100,13 @@ pub(crate) fn forget_running(job: &Job) -> Write {
 impl Store {
     /// All-time counters.
     pub async fn totals(&self, scope: Scope) -> Result<Counters> {
-        let items = self.total_items(scope).await?;
-        let mut sum = Counters::default();
-        items.iter().for_each(|item| sum.merge(&counters(&item.attributes)));
-        Ok(sum)
+        Ok(summed(&self.total_items(scope).await?))
     }
 
     /// All-time counters of a workspace, and how many functions it has.
     pub async fn workspace_totals(&self, id: domain::WorkspaceId) -> Result<(Counters, u64)> {
         let items = self.total_items(Scope::Workspace(id)).await?;
-        let mut sum = Counters::default();
-        items.iter().for_each(|item| sum.merge(&counters(&item.attributes)));
-        let functions: i64 = items.iter().map(|item| number(&item.attributes, FUNCTIONS)).sum();
-        Ok((sum, u64::try_from(functions).unwrap_or(0)))
+        Ok((summed(&items), functions(items.iter())))
     }
 
     /// Of each scope, the counters of a period up to now, added up; and of a workspace, how many functions it has.
@@ -129,10 +123,9 @@ impl Store {
         let mut known = Vec::with_capacity(scopes.len());
         for (&scope, shards) in scopes.iter().zip(items.chunks(SHARDS as usize)) {
             let shards = || shards.iter().flatten();
-            let functions: i64 = shards().map(|item| number(&item.attributes, FUNCTIONS)).sum();
             let last = shards().filter_map(|item| counters(&item.attributes).last_executed_at).max();
             let ran = last.is_some_and(|last| last >= start);
-            known.push((scope, u64::try_from(functions).unwrap_or(0), ran));
+            known.push((scope, functions(shards()), ran));
         }
         let recent = async |(scope, functions, ran)| {
             let sum = if ran { self.period(scope, period, now).await?.sum } else { Counters::default() };
@@ -140,20 +133,6 @@ impl Store {
         };
         let recent: Vec<_> = known.into_iter().map(recent).collect();
         stream::iter(recent).buffered(AT_ONCE).try_collect().await
-    }
-
-    async fn hours(&self, scope: Scope, shard: u64, hours: Sort) -> Result<Vec<Item>> {
-        let partition = keys::metrics_partition(scope, shard);
-        let mut query = Query { sort: hours, ..Query::partition(partition, 1000) };
-        let mut items = Vec::new();
-        loop {
-            let page = self.table.query(&query).await?;
-            items.extend(page.items);
-            match page.next {
-                Some(next) => query.after = Some(next),
-                None => return Ok(items),
-            }
-        }
     }
 
     async fn total_items(&self, scope: Scope) -> Result<Vec<Item>> {
@@ -166,7 +145,8 @@ impl Store {
         let mut points: BTreeMap<Timestamp, Counters> =
             period.points(now).into_iter().map(|point| (point, Counters::default())).collect();
         let hours = Sort::Between(keys::hour(period.start(now)), keys::hour(now));
-        let shards: Vec<_> = (0..SHARDS).map(|shard| self.hours(scope, shard, hours.clone())).collect();
+        let partitions: Vec<_> = (0..SHARDS).map(|shard| keys::metrics_partition(scope, shard)).collect();
+        let shards = partitions.iter().map(|partition| self.whole(partition, hours.clone()));
         for item in try_join_all(shards).await?.iter().flatten() {
             add_hour(&mut points, item, period.width());
         }
@@ -174,6 +154,18 @@ impl Store {
         points.values().for_each(|point| sum.merge(point));
         Ok(Series { points: points.into_iter().collect(), sum })
     }
+}
+
+/// The counters of all shards together.
+fn summed(shards: &[Item]) -> Counters {
+    let mut sum = Counters::default();
+    shards.iter().for_each(|item| sum.merge(&counters(&item.attributes)));
+    sum
+}
+
+/// How many functions a workspace has, of the shards of its all-time counters.
+fn functions<'a>(shards: impl Iterator<Item = &'a Item>) -> u64 {
+    u64::try_from(shards.map(|item| number(&item.attributes, FUNCTIONS)).sum::<i64>()).unwrap_or(0)
 }
 
 fn add_hour(points: &mut BTreeMap<Timestamp, Counters>, item: &Item, width: Duration) {

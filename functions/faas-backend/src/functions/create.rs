@@ -78,7 +78,7 @@ pub(super) fn extra(fields: &Fields<'_>, language: Option<Language>) -> Vec<Faul
         (status = 201, description = "Saved", body = Function),
         (status = 409, description = "The name is taken in this workspace"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "code:write", "runtime:deploy"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"]))),
     security(("user" = []))
 )]
 pub async fn create(

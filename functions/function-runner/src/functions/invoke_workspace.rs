@@ -20,7 +20,7 @@ use crate::jobs::invocation::{Invocation, answer};
         (status = 409, description = "The function is disabled"),
         (status = 429, description = "As much runs at once as may"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "payloads:write", "runtime:invoke", "queue:send"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "payloads:read", "payloads:write", "runtime:invoke", "queue:send"]))),
     security(("workspace_key" = []))
 )]
 pub async fn invoke_workspace(

@@ -45,7 +45,7 @@ const SANDBOX: HeaderValue =
         (status = 502, description = "The function failed"),
         (status = "default", description = "What the function answers"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "payloads:write", "runtime:invoke", "queue:send"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "payloads:read", "payloads:write", "runtime:invoke", "queue:send"]))),
     security((), ("workspace_key" = []))
 )]
 #[expect(clippy::too_many_arguments, reason = "each is a part of the request, and the event has them all")]

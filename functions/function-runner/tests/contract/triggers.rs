@@ -145,3 +145,24 @@ async fn endpoints_with_several_segments_are_found() {
     assert_eq!(event["rawPath"], format!("/run/{workspace}/a/b-c/d/"));
     user.get(&format!("/run/{workspace}/a/b-c")).await.expect(404);
 }
+
+#[tokio::test]
+async fn an_endpoint_that_moves_takes_its_requests_along() {
+    let user = Server::shared().user().await;
+    let workspace = user.workspace().await;
+    let function = async |text: &str, endpoint: &str| {
+        let code = format!("exports.handler = () => '{text}'");
+        let fields = json!({"runtime": "NODEJS", "code": code, "endpoint": endpoint, "public": true});
+        user.function_with(&workspace, fields).await
+    };
+    let (one, two) = (function("one", "/hook").await, function("two", "/other").await);
+    let path = format!("/run/{workspace}/hook");
+    assert_eq!(user.get(&path).await.expect(200), "one");
+    user.put(&format!("/functions/{one}"), &json!({"endpoint": "/elsewhere"})).await.expect(200);
+    user.get(&path).await.expect(404);
+    user.put(&format!("/functions/{two}"), &json!({"endpoint": "/hook"})).await.expect(200);
+    assert_eq!(user.get(&path).await.expect(200), "two");
+    assert_eq!(user.get(&format!("/run/{workspace}/elsewhere")).await.expect(200), "one");
+    user.delete(&format!("/functions/{two}")).await.expect(200);
+    user.get(&path).await.expect(404);
+}

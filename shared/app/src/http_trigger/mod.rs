@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::function::HTTP_METHODS;
-use domain::{Error, Function, Job, Kind, Result, WorkspaceId};
+use domain::{AuthKey, Error, Function, Job, Kind, Result, WorkspaceId};
 use serde_json::{Value, json};
 use store::functions::not_found;
 
@@ -85,14 +85,9 @@ impl App {
         key: Option<&str>,
         request: Request,
     ) -> Result<Response> {
-        let id = self.store.function_at(workspace, endpoint).await?.ok_or_else(not_found)?;
-        let function = self.store.function(id).await?.ok_or_else(not_found)?;
-        if !function.public {
-            let key =
-                key.ok_or_else(|| Error::unauthenticated("Could not validate workspace credentials"))?;
-            if self.auth_key(key).await?.workspace_id != workspace {
-                return Err(not_found());
-            }
+        let (function, record) = self.behind(workspace, endpoint, key).await?;
+        if !function.public && self.opened(record, key.unwrap_or_default())?.workspace_id != workspace {
+            return Err(not_found());
         }
         check_method(&function, &request.method)?;
         let event = event(&request, self.clock.now());
@@ -105,6 +100,30 @@ impl App {
                 None => failed(&ran.job, "The function failed; its job has the details"),
             },
         })
+    }
+}
+
+impl App {
+    /// The function behind an endpoint, and the record that the key names. One read where the endpoint was asked for
+    /// before: the function itself says whether it still has it.
+    async fn behind(
+        &self,
+        workspace: WorkspaceId,
+        endpoint: &str,
+        key: Option<&str>,
+    ) -> Result<(Function, Option<AuthKey>)> {
+        let place = (workspace, endpoint.to_owned());
+        if let Some(id) = self.endpoints.get(&place)
+            && let (Some(function), record) = self.function_and_record(id, key).await?
+            && (function.workspace_id, function.endpoint.as_str()) == (workspace, endpoint)
+        {
+            return Ok((function, record));
+        }
+        let id = self.store.function_at(workspace, endpoint).await?.ok_or_else(not_found)?;
+        let (function, record) = self.function_and_record(id, key).await?;
+        let function = function.ok_or_else(not_found)?;
+        self.endpoints.insert(place, id);
+        Ok((function, record))
     }
 }
 

@@ -4,7 +4,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
 mod access;
+mod bill;
+mod cloud;
+mod cost;
 mod operations;
+mod prices;
+#[path = "../../../aws/tests/support/mod.rs"]
+mod support;
 
 use serde_json::Value;
 use testkit::{Answer, Server};
