@@ -13,7 +13,7 @@ use domain::{AuthKey, Error, Function, FunctionId, KeyId, Result, Timestamp, Use
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::{App, Listed, PageRequest, random, sha256};
+use crate::{App, Listed, PageRequest, sha256};
 
 /// How many random bytes a secret has.
 const SECRET: usize = 20;
@@ -47,8 +47,8 @@ impl App {
         hours: u32,
     ) -> Result<Issued> {
         self.workspace(caller, workspace).await?;
-        let id = random::key_id();
-        let key = text(workspace, id, random::bytes());
+        let id = self.random.key_id();
+        let key = text(workspace, id, self.random.bytes());
         let now = self.clock.now();
         let record = AuthKey {
             id,
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_key_names_its_record_and_notices_a_typo() {
-        let (workspace, id) = (random::workspace_id(), random::key_id());
-        let key = text(workspace, id, random::bytes());
+        let (workspace, id) = (WorkspaceId::from_random([1; 16]), KeyId::from_random([2; 16]));
+        let key = text(workspace, id, [3; SECRET]);
         assert_eq!(claim(&key), Some(Claim { workspace, id }));
         for wrong in ["", "frk_", "frk_AAAA", &key[1..], &key.to_lowercase(), &format!("{key}A")] {
             assert_eq!(claim(wrong), None, "{wrong}");

@@ -12,7 +12,7 @@ use domain::{
 use store::functions::{Taken, not_found};
 use store::workspaces;
 
-use crate::{App, Listed, PageRequest, environment, random, sha256};
+use crate::{App, Listed, PageRequest, environment, sha256};
 
 /// A function to be. Shapes have been checked.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ impl App {
         let mut faults = environment::faults(&new.settings.environment);
         let source = check(new.language, new.code, &mut faults);
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
-        let id = random::function_id();
+        let id = self.random.function_id();
         let current = self.save_code(id, 1, source).await?;
         let now = current.created_at;
         let chosen = new.endpoint.is_some();

@@ -30,6 +30,8 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use random::Random;
+pub use random::{Entropy, SystemEntropy};
 pub use store::metrics::Series;
 pub use store::{Listed, PageRequest, Store};
 
@@ -67,6 +69,7 @@ pub struct App {
     queue: Arc<dyn Queue>,
     runtime: Arc<dyn Runtime>,
     clock: Arc<dyn Clock>,
+    random: Random,
     passwords: passwords::Passwords,
     code: Cache<String, Arc<str>>,
     endpoints: Cache<(WorkspaceId, String), FunctionId>,
@@ -84,11 +87,17 @@ const KNOWN_ENDPOINTS: usize = 4096;
 impl App {
     /// The platform on these parts.
     pub fn new(parts: Parts, config: Config) -> Self {
+        Self::with_entropy(parts, config, Arc::new(SystemEntropy))
+    }
+
+    /// The platform on these parts, its ids, leases and secrets made of what `entropy` gives.
+    pub fn with_entropy(parts: Parts, config: Config, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             store: Store::new(parts.table, parts.blobs),
             queue: parts.queue,
             runtime: parts.runtime,
             clock: parts.clock,
+            random: Random(entropy),
             passwords: passwords::Passwords::new(config.password_hashes),
             code: Cache::new(CACHED_SOURCES),
             endpoints: Cache::new(KNOWN_ENDPOINTS),

@@ -138,8 +138,8 @@ mod tests {
     fn job(input: usize, output: usize, error: usize) -> Job {
         Job {
             id: JobId(1),
-            function_id: crate::random::function_id(),
-            workspace_id: crate::random::workspace_id(),
+            function_id: domain::FunctionId::from_random([1; 16]),
+            workspace_id: domain::WorkspaceId::from_random([2; 16]),
             owner_id: UserId(1),
             version: 1,
             execution_type: ExecutionType::Sync,

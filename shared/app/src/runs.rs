@@ -11,7 +11,7 @@ use ports::{Durability, Invocation, RuntimeError};
 use store::payloads::Part;
 use tracing::{error, warn};
 
-use crate::{App, busy, random};
+use crate::{App, busy};
 
 /// A run that ended, with its texts at hand.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(crate) enum Step {
 impl App {
     /// A job of this function, accepted now.
     pub(crate) async fn new_job(&self, function: &Function, version: u32, event: &Bytes) -> Result<Job> {
-        let id = random::job_id();
+        let id = self.random.job_id();
         let text = String::from_utf8(event.to_vec()).map_err(Error::internal)?;
         let durability = match runs_directly(function, self.config.direct_limit) {
             true => Durability::Crash,
@@ -80,7 +80,7 @@ impl App {
         event: Bytes,
         told: Arc<AtomicBool>,
     ) -> Result<Ran> {
-        job.start(random::lease_id(), &function.settings, self.clock.now());
+        job.start(self.random.lease_id(), &function.settings, self.clock.now());
         let invocation = invocation(&function, version, &job, event, self.config.sync_patience);
         let mut run = self.runtime.invoke(invocation);
         let (ran, recorded) = tokio::select! {

@@ -2,7 +2,7 @@
 
 use domain::{Error, Result, User, UserId};
 
-use crate::{App, random};
+use crate::App;
 
 /// Who wants to register. Lengths and characters have been checked.
 pub struct NewUser {
@@ -28,7 +28,7 @@ impl App {
         let password_hash = self.passwords.hash(&new.password).await?;
         let now = self.clock.now();
         let user = User {
-            id: random::user_id(),
+            id: self.random.user_id(),
             username: new.username,
             name: new.name.trim().to_owned(),
             password_hash,

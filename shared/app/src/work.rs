@@ -7,8 +7,8 @@ use domain::{Error, Job, JobStatus, Result, Version};
 use ports::Message;
 use tracing::info;
 
+use crate::App;
 use crate::runs::Step;
-use crate::{App, random};
 
 /// What is to become of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl App {
                 });
             }
         }
-        begun.start(random::lease_id(), &function.settings, now);
+        begun.start(self.random.lease_id(), &function.settings, now);
         if !self.record_step(&job, &begun).await? {
             return Ok(Disposition::Release(Duration::from_secs(1)));
         }

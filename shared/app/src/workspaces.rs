@@ -3,7 +3,7 @@
 use domain::{Result, UserId, Workspace, WorkspaceId};
 use store::workspaces::not_found;
 
-use crate::{App, Listed, PageRequest, random};
+use crate::{App, Listed, PageRequest};
 
 impl App {
     /// Makes a workspace. 409 if the owner has one of this name.
@@ -15,7 +15,7 @@ impl App {
     ) -> Result<Workspace> {
         let now = self.clock.now();
         let workspace = Workspace {
-            id: random::workspace_id(),
+            id: self.random.workspace_id(),
             name: name.trim().to_owned(),
             description,
             owner_id: owner,

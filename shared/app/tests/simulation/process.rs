@@ -33,6 +33,8 @@ pub(crate) struct Process {
 
 const WORKERS: usize = 3;
 const JANITOR: Duration = Duration::from_secs(30);
+/// What a SYNC run may take where the process that answers the caller stops once it has.
+const GATEWAY: Duration = Duration::from_secs(29);
 
 impl Process {
     pub(crate) fn start(outside: &Outside, clock: Arc<Skewed>) -> Self {
@@ -44,7 +46,10 @@ impl Process {
             runtime: Arc::new(runtime),
             clock: clock.clone(),
         };
-        let app = Arc::new(App::new(parts, Config::default()));
+        // Elsewhere than on one machine, SYNC runs that may outlast the gateway go through the queue.
+        let direct_limit = (!outside.one_machine && outside.world.roll(2) == 0).then_some(GATEWAY);
+        let config = Config { direct_limit, ..Config::default() };
+        let app = Arc::new(App::with_entropy(parts, config, outside.world.clone()));
         let mut tasks = JoinSet::new();
         // Shorter than a lease now and then, so that two have the same message.
         let visibility = Duration::from_secs(30 + outside.world.roll(600));

@@ -44,6 +44,7 @@ impl StormyQueue {
         let mut waiting = lock(&self.waiting);
         waiting.next += 1;
         let id = waiting.next;
+        self.world.note("queued", format_args!("message {id}, job {}, after {delay:?}", message.job_id));
         let queued = Queued { message: message.clone(), visible_at: Instant::now() + delay, receives: 0 };
         waiting.messages.insert(id, queued);
         self.arrived.notify_waiters();
@@ -52,7 +53,13 @@ impl StormyQueue {
     /// Any message that is visible, or how long until one is.
     fn take(&self, visibility: Duration) -> Result<Delivery, Duration> {
         let (mut waiting, now) = (lock(&self.waiting), Instant::now());
-        waiting.messages.retain(|_, queued| queued.visible_at > now || queued.receives < MAX_RECEIVES);
+        waiting.messages.retain(|id, queued| {
+            let keep = queued.visible_at > now || queued.receives < MAX_RECEIVES;
+            if !keep {
+                self.world.note("dead letter", format_args!("message {id}"));
+            }
+            keep
+        });
         let visible: Vec<u64> = waiting
             .messages
             .iter()
@@ -67,6 +74,8 @@ impl StormyQueue {
         let queued = waiting.messages.get_mut(&id).expect("it was just seen");
         queued.receives += 1;
         queued.visible_at = now + visibility;
+        let (job, receives) = (queued.message.job_id, queued.receives);
+        self.world.note("received", format_args!("message {id}, job {job}, for the {receives}. time"));
         let receipt = format!("{id}.{}", queued.receives);
         Ok(Delivery { message: queued.message.clone(), receipt, receives: queued.receives })
     }
@@ -77,6 +86,9 @@ impl StormyQueue {
         let mut waiting = lock(&self.waiting);
         if waiting.messages.get(&id).is_some_and(|queued| queued.receives == receives) {
             how(&mut waiting, id);
+            self.world.note("settled", format_args!("message {id}"));
+        } else {
+            self.world.note("stale receipt", receipt);
         }
         self.arrived.notify_waiters();
     }
@@ -84,7 +96,10 @@ impl StormyQueue {
     async fn weather(&self) -> Result<(), PortError> {
         self.world.dawdle().await;
         match self.world.once_in(20) {
-            true => Err(PortError::new("queue", "a storm")),
+            true => {
+                self.world.note("storm", "the queue fails");
+                Err(PortError::new("queue", "a storm"))
+            }
             false => Ok(()),
         }
     }
@@ -95,12 +110,17 @@ impl Queue for StormyQueue {
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError> {
         self.weather().await?;
         if self.world.once_in(10) {
+            self.world.note("lost message", message.job_id);
             return Ok(());
         }
         if self.world.once_in(6) {
+            self.world.note("doubled message", message.job_id);
             self.put(message, delay + Duration::from_secs(self.world.roll(1200)));
         }
         let late = if self.world.once_in(8) { self.world.roll(1200) } else { 0 };
+        if late > 0 {
+            self.world.note("late message", format_args!("{}, by {late} s", message.job_id));
+        }
         self.put(message, delay + Duration::from_secs(late));
         self.weather().await
     }

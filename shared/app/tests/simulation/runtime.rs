@@ -34,7 +34,10 @@ impl Runtime for StormyRuntime {
             how @ 15 => (600 + self.world.roll(1800), how),
             how => (self.world.roll(10), how),
         };
+        let (job, attempt) = (invocation.job_id, invocation.attempt);
+        self.world.note("run", format_args!("job {job}, attempt {attempt}, for {seconds} s, ending {how}"));
         tokio::time::sleep(Duration::from_millis(seconds * 1000 + self.world.roll(20))).await;
+        self.world.note("ran", format_args!("job {job}, attempt {attempt}"));
         let result = match how {
             18 => return Err(RuntimeError::Busy { retry_after: Duration::from_secs(1) }),
             19 => return Err(RuntimeError::Failed("the machine is on fire".to_owned())),

@@ -1,6 +1,7 @@
 //! One schedule: a storm of some minutes, then calm, then the reckoning.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,10 +36,28 @@ const STRAGGLERS: Duration = Duration::from_secs(3600);
 const JUMP: u64 = 3_600_000;
 const MAX_ATTEMPTS: u32 = 3;
 
-/// What went wrong.
-pub(crate) fn run(seed: u64) -> Vec<String> {
+/// What came of a schedule.
+pub(crate) struct End {
+    /// What went wrong.
+    pub(crate) trouble: Vec<String>,
+    /// All that happened.
+    pub(crate) history: Vec<String>,
+    /// How often what kind of thing happened.
+    pub(crate) met: BTreeMap<&'static str, u64>,
+}
+
+/// Plays the schedule of this seed.
+pub(crate) fn run(seed: u64) -> End {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    runtime.expect("a runtime").block_on(Schedule::run(seed))
+    let runtime = runtime.expect("a runtime");
+    let world = Arc::new(World::new(seed));
+    let whole = AssertUnwindSafe(|| runtime.block_on(Schedule::run(world.clone())));
+    if let Err(panic) = std::panic::catch_unwind(whole) {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+        world.complain(format!("a panic: {text}"));
+    }
+    End { trouble: world.trouble(), history: world.history(), met: world.met() }
 }
 
 struct Schedule {
@@ -51,8 +70,7 @@ struct Schedule {
 }
 
 impl Schedule {
-    async fn run(seed: u64) -> Vec<String> {
-        let world = Arc::new(World::new(seed));
+    async fn run(world: Arc<World>) {
         let outside = Outside {
             table: Arc::new(StormyTable::new(world.clone())),
             queue: Arc::new(StormyQueue::new(world.clone())),
@@ -79,13 +97,17 @@ impl Schedule {
             tokio::time::sleep(Duration::from_millis(pause)).await;
             this.step().await;
         }
+        this.note("calm", "from now on");
         this.outside.world.calm_down();
         this.settle().await;
         this.reckon().await;
         for process in this.processes.drain(..) {
             process.kill().await;
         }
-        this.outside.world.trouble()
+    }
+
+    fn note(&self, kind: &'static str, what: impl std::fmt::Display) {
+        self.outside.world.note(kind, what);
     }
 
     fn roll(&self, below: u64) -> u64 {
@@ -131,12 +153,14 @@ impl Schedule {
             55..68 => self.cancel(at),
             68..73 => self.again(at),
             73..83 => {
+                self.note("kill", format_args!("process {at}"));
                 let process = self.processes.swap_remove(at);
                 let clock = process.clock.clone();
                 process.kill().await;
                 self.come_back(&clock).await;
             }
             83..86 => {
+                self.note("stop", format_args!("process {at}"));
                 let process = self.processes.swap_remove(at);
                 let clock = process.clock.clone();
                 process.stop(&self.outside).await;
@@ -144,7 +168,9 @@ impl Schedule {
             }
             86..96 => {
                 let millis = self.roll(2 * JUMP) as i64 - JUMP as i64;
-                self.processes[at].clock.jump(millis / if self.roll(2) == 0 { 100 } else { 1 });
+                let millis = millis / if self.roll(2) == 0 { 100 } else { 1 };
+                self.note("clock jump", format_args!("process {at}, by {millis} ms"));
+                self.processes[at].clock.jump(millis);
             }
             96 => self.delete(at),
             _ => tokio::time::sleep(Duration::from_secs(self.roll(300))).await,
@@ -153,33 +179,35 @@ impl Schedule {
 
     async fn come_back(&mut self, clock: &Arc<Skewed>) {
         tokio::time::sleep(Duration::from_millis(self.roll(60_000))).await;
+        self.note("start", "a process comes back");
         self.processes.push(Process::start(&self.outside, clock.clone()));
     }
 
     fn invoke(&mut self, at: usize) {
         let function = self.functions[self.roll(self.functions.len() as u64) as usize];
-        let (told, caller) = (self.told.clone(), self.caller);
+        let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         self.on(at, async move |app| {
             let invoked = app.invoke_as_user(caller, function, Bytes::from_static(b"{}")).await;
-            lock(&told).invoked(function, invoked);
+            lock(&told).invoked(&world, function, invoked);
         });
     }
 
     fn again(&mut self, at: usize) {
         let Some(id) = self.some_job() else { return };
-        let (told, caller) = (self.told.clone(), self.caller);
+        let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         let function = lock(&told).accepted[&id];
         self.on(at, async move |app| {
             let invoked = app.retry_job(caller, id).await;
-            lock(&told).invoked(function, invoked);
+            lock(&told).invoked(&world, function, invoked);
         });
     }
 
     fn cancel(&mut self, at: usize) {
         let Some(id) = self.some_job() else { return };
-        let (told, caller) = (self.told.clone(), self.caller);
+        let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         self.on(at, async move |app| {
             if let Ok(detail) = app.cancel_job(caller, id).await {
+                world.note("told", format_args!("job {id} is {}", detail.job.status.as_str()));
                 lock(&told).over.insert(id, detail.job.status);
             }
         });
@@ -187,9 +215,10 @@ impl Schedule {
 
     fn delete(&mut self, at: usize) {
         let function = self.functions[self.roll(self.functions.len() as u64) as usize];
-        let (told, caller) = (self.told.clone(), self.caller);
+        let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         self.on(at, async move |app| {
             if app.delete_function(caller, function).await.is_ok() {
+                world.note("deleted", function);
                 lock(&told).deleted.insert(function);
             }
         });
@@ -322,14 +351,18 @@ impl Schedule {
 }
 
 impl Told {
-    fn invoked(&mut self, function: FunctionId, invoked: domain::Result<Invoked>) {
+    fn invoked(&mut self, world: &World, function: FunctionId, invoked: domain::Result<Invoked>) {
         match invoked {
             Ok(Invoked::Ran(ran)) => {
+                world.note("told", format_args!("job {} is {}", ran.job.id, ran.job.status.as_str()));
                 self.accepted.insert(ran.job.id, function);
                 self.over.insert(ran.job.id, ran.job.status);
             }
-            Ok(Invoked::Accepted(job)) => drop(self.accepted.insert(job.id, function)),
-            Err(_) => {}
+            Ok(Invoked::Accepted(job)) => {
+                world.note("told", format_args!("job {} is accepted", job.id));
+                self.accepted.insert(job.id, function);
+            }
+            Err(error) => world.note("told", format_args!("no: {}", error.code)),
         }
     }
 }

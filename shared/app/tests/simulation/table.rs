@@ -46,6 +46,9 @@ impl StormyTable {
         let mut items = lock(&self.items);
         for (index, write) in writes.iter().enumerate() {
             if !write.condition().holds(items.get(write.key())) {
+                if write.key().pk.starts_with("JOB#") {
+                    self.world.note("refused write", format_args!("{}", write.key().pk));
+                }
                 return Err(TableError::Condition { index });
             }
         }
@@ -73,6 +76,7 @@ impl StormyTable {
     fn check_step(&self, before: Option<Job>, after: &Job) {
         use JobStatus::{Cancelled, Error, Pending, Running, Success};
         let from = before.as_ref().map(|job| job.status);
+        self.world.note("step", format_args!("job {}, {}", after.id, Step(before.as_ref(), after)));
         let legal = match (from, after.status) {
             (Some(Success | Error | Cancelled), _) | (None, Cancelled) => false,
             (None, _) | (Some(Pending), Pending | Running | Error | Cancelled) => true,
@@ -107,7 +111,10 @@ impl StormyTable {
     async fn weather(&self) -> Result<(), TableError> {
         self.world.dawdle().await;
         match self.world.once_in(60) {
-            true => Err(TableError::Unavailable("a storm".into())),
+            true => {
+                self.world.note("storm", "the table fails");
+                Err(TableError::Unavailable("a storm".into()))
+            }
             false => Ok(()),
         }
     }
@@ -148,6 +155,19 @@ impl StormyTable {
             index: (query.index != Index::Primary).then(|| place.clone()),
         });
         Page { items: found.into_iter().map(|(_, item)| item.clone()).collect(), next }
+    }
+}
+
+/// A step, in a line of the history.
+struct Step<'a>(Option<&'a Job>, &'a Job);
+
+impl std::fmt::Display for Step<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(before, after) = self;
+        let lease = after.lease.as_ref().map_or("none", |lease| &lease.id);
+        let from = before.map_or("nothing", |job| job.status.as_str());
+        let (attempts, faults) = (after.attempts, after.faults);
+        write!(f, "{from} to {}, attempts {attempts}, faults {faults}, lease {lease}", after.status.as_str())
     }
 }
 
