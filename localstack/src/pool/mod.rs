@@ -5,6 +5,7 @@
 //! breaks any rule is killed with all it started, and only the invocation that it had fails.
 
 mod code;
+mod folder;
 mod interpreter;
 mod launch;
 mod limits;
@@ -50,6 +51,8 @@ pub struct PoolConfig {
     pub folder: PathBuf,
     /// Which sandbox.
     pub sandbox: SandboxChoice,
+    /// Whether to bound memory by control groups, where they can be made. What processes use is looked at either way.
+    pub control_groups: bool,
     /// How much at once. `limits.total` is also the most workers there are, idle ones included, spares not.
     pub limits: Limits,
     /// Warm interpreters to keep of each language.
@@ -69,6 +72,7 @@ impl PoolConfig {
             launcher: launcher.into(),
             folder: folder.into(),
             sandbox: SandboxChoice::Auto,
+            control_groups: true,
             limits: Limits::default(),
             spares: 1,
             idle: Duration::from_secs(60),
@@ -100,7 +104,7 @@ impl Pool {
         let workshop = Workshop {
             sandbox,
             launcher: Launcher::start().map_err(|error| format!("starting a thread: {error}"))?,
-            groups: cgroup::Cgroups::make(),
+            groups: config.control_groups.then(cgroup::Cgroups::make).flatten(),
             folders,
             count: Arc::default(),
         };
@@ -170,10 +174,7 @@ impl Drop for Pool {
 /// Makes the pool's folders, with nothing in them but the shims.
 fn prepare(folder: &Path, shims: &Path, folders: &Path) -> std::io::Result<()> {
     for old in [shims, folders] {
-        match std::fs::remove_dir_all(old) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        folder::remove(old)?;
     }
     std::fs::create_dir_all(folder)?;
     for new in [shims, folders] {

@@ -112,7 +112,7 @@ impl Pool {
             Ended::TooManyFiles => {
                 end(worker, &mut printed).await;
                 Err(format!(
-                    "The function was stopped: it kept more than {} MB or {FILES} files in its temporary folder.",
+                    "The function was stopped: it kept more than {} MB or {FILES} files in its temporary folder, or too deep in it.",
                     DISK / 1024 / 1024
                 ))
             }

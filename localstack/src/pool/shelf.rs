@@ -123,8 +123,8 @@ impl Shelf {
         self.take_where(|_, _| true)
     }
 
-    /// Takes the workers that have been idle since before `since`, and those that are idle in name only: that compute, or
-    /// have processes running. `rest_ticks` is how much of a processor an idle one may use between two calls.
+    /// Takes the workers that have been idle since before `since`, and those that are idle in name only: that compute,
+    /// have processes running, or write. `rest_ticks` is how much of a processor an idle one may use between two calls.
     pub(super) fn take_tired(&mut self, since: Instant, rest_ticks: u64) -> Vec<Worker> {
         self.take_where(|_, idle| {
             let ticks = idle.worker.ticks();
@@ -133,7 +133,7 @@ impl Shelf {
                 _ => false,
             };
             idle.ticks = ticks;
-            idle.since < since || restless || idle.worker.has_children()
+            idle.since < since || restless || idle.worker.has_children() || idle.worker.is_overfull()
         })
     }
 

@@ -1,8 +1,9 @@
 //! What a worker uses, as the kernel tells it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::sandbox::{DISK, FILES};
+use super::folder;
+use crate::sandbox::FILES;
 
 /// A worker's use of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,8 +34,23 @@ pub(super) fn usage(pid: u32, with_children: bool) -> Option<Usage> {
     Some(usage)
 }
 
+/// Where the kernel tells of a process: as a whole, and then of each thread. A process whose first thread has ended lives
+/// on in the others, but the kernel no longer tells of its memory and files as a whole.
+fn threads(pid: u32) -> impl Iterator<Item = PathBuf> {
+    let whole = PathBuf::from(format!("/proc/{pid}"));
+    // Listed only if the first will not do.
+    let each = std::iter::once(whole.join("task"))
+        .flat_map(|tasks| std::fs::read_dir(tasks).into_iter().flatten().flatten())
+        .map(|thread| thread.path());
+    std::iter::once(whole).chain(each)
+}
+
 fn of_process(pid: u32) -> Option<Usage> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut told = threads(pid).map_while(|thread| std::fs::read_to_string(thread.join("status")).ok());
+    let first = told.next()?;
+    let status = std::iter::once(first.clone()).chain(told).find(|text| text.contains("RssAnon:"));
+    // It has ended, or is about to.
+    let status = status.unwrap_or(first);
     let mut usage = Usage::default();
     for line in status.lines() {
         let Some((name, value)) = line.split_once(':') else { continue };
@@ -99,27 +115,11 @@ pub(super) fn is_overfull(disk: Disk<'_>) -> bool {
     match disk {
         // The file system bounds the bytes; files without any are not among those, and cost the kernel memory.
         #[cfg(target_os = "linux")]
-        Disk::Own(pid) => rustix::fs::statvfs(format!("/proc/{pid}/root/tmp"))
-            .is_ok_and(|fs| fs.f_files.saturating_sub(fs.f_ffree) > FILES),
+        Disk::Own(pid) => threads(pid)
+            .find_map(|thread| rustix::fs::statvfs(thread.join("root/tmp")).ok())
+            .is_some_and(|fs| fs.f_files.saturating_sub(fs.f_ffree) > FILES),
         #[cfg(not(target_os = "linux"))]
         Disk::Own(_) => false,
-        Disk::Folder(path) => {
-            let (mut bytes, mut files) = (0, 0);
-            let mut folders = vec![path.to_owned()];
-            while let Some(folder) = folders.pop() {
-                for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                    let Ok(metadata) = entry.metadata() else { continue };
-                    bytes += metadata.len();
-                    files += 1;
-                    if bytes > DISK || files > FILES {
-                        return true;
-                    }
-                    if metadata.is_dir() {
-                        folders.push(entry.path());
-                    }
-                }
-            }
-            false
-        }
+        Disk::Folder(path) => folder::is_overfull(path),
     }
 }

@@ -17,6 +17,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::folder;
 use super::interpreter::Interpreter;
 use super::launch::{Launcher, Process};
 use super::watch::{self, Disk};
@@ -26,8 +27,11 @@ use crate::sandbox::{Confined, PROCESSES, Sandbox};
 
 /// How often a busy worker is looked at.
 const LOOK: Duration = Duration::from_millis(20);
-/// How many looks there are between two at what costs more: descendants, files.
-const FAR_LOOK: u32 = 5;
+/// How often it is looked at what costs more, descendants and files: less often where that takes more than this part of
+/// the time, but no later than this.
+const FAR_LOOK: Duration = Duration::from_millis(100);
+const FAR_LOOK_LATEST: Duration = Duration::from_secs(1);
+const FAR_LOOK_PART: u32 = 20;
 /// How long a process that hung up has to end by itself, so that its exit code is its own.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 /// How long an interpreter may take to start.
@@ -50,6 +54,8 @@ pub(super) struct Worker {
     directory: Option<PathBuf>,
     /// Its control group, where there are any.
     group: Option<Cgroup>,
+    /// When to take the next far look. Runs may each be shorter than what is between two.
+    next_far: Instant,
     /// Told to end what runs.
     pub(super) stop: Arc<Notify>,
     _count: Count,
@@ -142,6 +148,7 @@ impl Workshop {
             printed: pipe::Receiver::from_owned_fd(reader.into()).map_err(says)?,
             directory,
             group: None,
+            next_far: Instant::now() + FAR_LOOK,
             stop: Arc::default(),
             _count: count,
         };
@@ -164,6 +171,16 @@ impl Workshop {
         }
         Ok(worker)
     }
+}
+
+/// When to take the far look after the one that was begun then and has ended now.
+fn after_far_look(begun: Instant) -> Instant {
+    let now = Instant::now();
+    now + ((now - begun) * FAR_LOOK_PART).clamp(FAR_LOOK, FAR_LOOK_LATEST)
+}
+
+fn disk(directory: Option<&Path>, pid: u32) -> Disk<'_> {
+    directory.map_or(Disk::Own(pid), Disk::Folder)
 }
 
 /// The interpreter under bubblewrap: the child of its inner process, which is the child of its outer one.
@@ -196,8 +213,16 @@ impl Worker {
         let _ = memory_mb;
     }
 
-    /// Whether it has neither ended nor said anything while nobody asked. Forgets what it printed meanwhile.
+    /// Whether it has neither ended, nor said anything while nobody asked, nor filled its disk in many short runs. Forgets
+    /// what it printed meanwhile.
     pub(super) fn is_fresh(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.next_far {
+            if self.is_overfull() {
+                return false;
+            }
+            self.next_far = after_far_look(now);
+        }
         let mut byte = [0];
         let quiet = matches!(
             rustix::net::recv(
@@ -220,10 +245,8 @@ impl Worker {
         memory_mb: u32,
         printed: &mut Printed,
     ) -> Ended {
-        let disk = match &self.directory {
-            Some(path) => Disk::Folder(path),
-            None => Disk::Own(self.pid),
-        };
+        let disk = disk(self.directory.as_deref(), self.pid);
+        let next_far = &mut self.next_far;
         let pid = self.pid;
         let socket = &mut self.socket;
         let pipe = &self.printed;
@@ -233,7 +256,6 @@ impl Worker {
         });
         let mut stopped = pin!(self.stop.notified());
         let mut look = pin!(tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)));
-        let mut looks = 0u32;
         let mut pipe_open = true;
         loop {
             tokio::select! {
@@ -251,11 +273,11 @@ impl Worker {
                 }
                 () = &mut stopped => return Ended::Stopped,
                 () = &mut look => {
-                    if Instant::now() >= deadline {
+                    let now = Instant::now();
+                    if now >= deadline {
                         return Ended::TimedOut;
                     }
-                    looks += 1;
-                    let far = looks.is_multiple_of(FAR_LOOK);
+                    let far = now >= *next_far;
                     if let Some(usage) = watch::usage(pid, far) {
                         if usage.memory > u64::from(memory_mb) * 1024 * 1024 {
                             return Ended::TooMuchMemory;
@@ -266,6 +288,9 @@ impl Worker {
                     }
                     if far && watch::is_overfull(disk) {
                         return Ended::TooManyFiles;
+                    }
+                    if far {
+                        *next_far = after_far_look(now);
                     }
                     look.as_mut().reset(deadline.min(Instant::now() + LOOK));
                 }
@@ -326,6 +351,11 @@ impl Worker {
         watch::ticks(self.pid)
     }
 
+    /// Whether it keeps more files than it may.
+    pub(super) fn is_overfull(&self) -> bool {
+        watch::is_overfull(disk(self.directory.as_deref(), self.pid))
+    }
+
     /// Whether processes that it started are still there.
     pub(super) fn has_children(&self) -> bool {
         !watch::children(self.pid).is_empty()
@@ -343,18 +373,12 @@ impl Drop for Worker {
             }
             // Only now that it is empty can it be removed.
             drop(group);
-            if let Some(directory) = directory {
-                remove_folder(&directory).await;
+            // What can't be removed now goes when the server starts again.
+            if let Some(directory) = directory
+                && let Ok(Err(error)) = tokio::task::spawn_blocking(move || folder::remove(&directory)).await
+            {
+                tracing::warn!(%error, "a worker's folder could not be removed");
             }
         });
-    }
-}
-
-/// Removes a worker's folder. What can't be removed now goes when the server starts again.
-async fn remove_folder(folder: &Path) {
-    if let Err(error) = tokio::fs::remove_dir_all(folder).await
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        tracing::warn!(folder = %folder.display(), %error, "a worker's folder could not be removed");
     }
 }

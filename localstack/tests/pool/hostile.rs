@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::Language;
 use domain::function::Module;
-use localstack::sandbox::SandboxChoice;
+use localstack::sandbox::{SandboxChoice, SandboxKind};
 
 use crate::kit::{BOTH, Kit, Saved, until};
 
@@ -215,6 +215,23 @@ async fn a_full_tmp_is_the_functions_own_trouble() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runs_too_short_to_be_looked_at_fill_no_disk_either() {
+    let kit = Kit::new(SandboxChoice::Only(SandboxKind::Landlock)).await;
+    let source = "import os, uuid\ndef handler(e):\n    tmp = os.environ['TMPDIR']\n    open(tmp + '/' + str(uuid.uuid4()), 'wb').write(bytes(4 << 20))\n    return len(os.listdir(tmp))";
+    let function = kit.python(source).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    assert_eq!(kit.ok(&function, "{}").await, "1");
+    loop {
+        let outcome = kit.run(&function, "{}").await;
+        if outcome.cold_start {
+            assert_eq!(outcome.result.as_deref(), Ok("1"), "a folder of its own");
+            break;
+        }
+        assert!(Instant::now() < deadline, "the same worker wrote {} files", outcome.result.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn frames_forged_for_later_harm_nobody() {
     let kit = Kit::new(SandboxChoice::Auto).await;
     // Forged while nobody asked: the worker goes, the next run gets another.
@@ -244,7 +261,7 @@ async fn frames_forged_for_later_harm_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_handler_leaves_running_goes_with_its_worker() {
-    let kit = Kit::new(SandboxChoice::Only(localstack::sandbox::SandboxKind::Bubblewrap)).await;
+    let kit = Kit::new(SandboxChoice::Only(SandboxKind::Bubblewrap)).await;
     for (module, source) in [
         (
             Module::Python,
