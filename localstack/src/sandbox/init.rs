@@ -154,7 +154,8 @@ fn arrange_descriptors() -> Result<(), String> {
 fn limit(plan: &Plan) -> Result<(), String> {
     const MIB: u64 = 1024 * 1024;
     let mut limits = vec![
-        (libc::RLIMIT_CORE, 0),
+        // None at all: with 0, a program that core_pattern names would still be started, outside, as root.
+        (libc::RLIMIT_CORE, 1),
         (libc::RLIMIT_FSIZE, super::DISK),
         (libc::RLIMIT_NOFILE, 512),
         (libc::RLIMIT_MEMLOCK, 64 * 1024),

@@ -109,7 +109,7 @@ impl Sandbox {
         let candidates = match choice {
             SandboxChoice::Unsafe => return Ok(sandbox),
             SandboxChoice::Only(kind) => vec![kind],
-            SandboxChoice::Auto => vec![SandboxKind::Bubblewrap, SandboxKind::Landlock],
+            SandboxChoice::Auto => SandboxKind::ALL.to_vec(),
         };
         for kind in candidates {
             sandbox.kind = Some(kind);
@@ -292,6 +292,9 @@ impl Sandbox {
 }
 
 impl SandboxKind {
+    /// Every one, the best first.
+    pub const ALL: [Self; 2] = [Self::Bubblewrap, Self::Landlock];
+
     /// Its name for people and for `/health`.
     pub fn name(self) -> &'static str {
         match self {

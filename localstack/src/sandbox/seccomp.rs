@@ -84,6 +84,13 @@ const REFUSED: &[i64] = &[
     libc::SYS_mq_open,
 ];
 
+/// Likewise, calls that are newer than libc knows. Their numbers are the same on every processor.
+const REFUSED_NEW: &[i64] = &[
+    457, // statmount
+    458, // listmount
+    467, // open_tree_attr
+];
+
 /// The same, where the processor has them.
 #[cfg(target_arch = "x86_64")]
 const REFUSED_HERE: &[i64] = &[
@@ -134,6 +141,17 @@ const REFUSED_ON_HOST: &[i64] = &[
     libc::SYS_lremovexattr,
     libc::SYS_fremovexattr,
     libc::SYS_inotify_add_watch,
+    463, // setxattrat
+    464, // getxattrat
+    465, // listxattrat
+    466, // removexattrat
+    469, // file_setattr
+    libc::SYS_getxattr,
+    libc::SYS_lgetxattr,
+    libc::SYS_fgetxattr,
+    libc::SYS_listxattr,
+    libc::SYS_llistxattr,
+    libc::SYS_flistxattr,
 ];
 #[cfg(target_arch = "x86_64")]
 const REFUSED_ON_HOST_HERE: &[i64] = &[
@@ -161,6 +179,11 @@ const NAMESPACES: &[i32] = &[
     0x80, // CLONE_NEWTIME
 ];
 
+/// What an interpreter asks of a descriptor, where the files behind some are the host's: whether it is a terminal
+/// (TCGETS), how wide (TIOCGWINSZ), how much there is to read (FIONREAD), and what fcntl(2) can say too (FIONBIO,
+/// FIONCLEX, FIOCLEX). The rest could set attributes of files that can only be read.
+const IOCTLS: [u64; 6] = [0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451];
+
 fn bits(value: i32) -> u64 {
     u64::from(value.cast_unsigned())
 }
@@ -170,24 +193,46 @@ fn bits(value: i32) -> u64 {
 pub(super) fn filters(isolated: bool, own_pid: u32) -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
     let condition = |arg, op, value| Condition::new(arg, Len::Dword, op, value);
     let mut refused = Rules::new();
-    for &call in REFUSED.iter().chain(REFUSED_HERE) {
+    for &call in REFUSED.iter().chain(REFUSED_NEW).chain(REFUSED_HERE) {
         refused.insert(call, vec![]);
     }
     let mut clone = Vec::new();
     for &flag in NAMESPACES {
         clone.push(Rule::new(vec![condition(0, Op::MaskedEq(bits(flag)), bits(flag))?])?);
     }
-    // Typing into the terminal that started the server.
-    let mut ioctl = Vec::new();
-    for request in [0x5412, 0x541c] {
-        ioctl.push(Rule::new(vec![condition(1, Op::Eq, request)?])?);
+    // A child beside its maker, not below it, where nobody would look for it.
+    clone.push(Rule::new(vec![condition(
+        0,
+        Op::MaskedEq(bits(libc::CLONE_PARENT)),
+        bits(libc::CLONE_PARENT),
+    )?])?);
+    // Likewise orphans that go elsewhere than to the worker; and a worker that outlives the server.
+    let mut prctl = Vec::new();
+    for option in [libc::PR_SET_PDEATHSIG, libc::PR_SET_CHILD_SUBREAPER] {
+        prctl.push(Rule::new(vec![condition(0, Op::Eq, bits(option))?])?);
     }
+    refused.insert(libc::SYS_prctl, prctl);
+    let none_of = |arg, allowed: &[u64]| {
+        let conditions: Result<_, _> = allowed.iter().map(|&value| condition(arg, Op::Ne, value)).collect();
+        Rule::new(conditions?)
+    };
+    // A pair of any other family loads the kernel's module for it.
+    let mut pair = vec![none_of(0, &[bits(libc::AF_UNIX)])?];
+    // Typing into the terminal that started the server: TIOCSTI, TIOCLINUX.
+    let mut ioctl = Vec::new();
     if isolated {
-        let mut family = Vec::new();
-        for allowed in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6] {
-            family.push(condition(0, Op::Ne, bits(allowed))?);
+        for request in [0x5412, 0x541c] {
+            ioctl.push(Rule::new(vec![condition(1, Op::Eq, request)?])?);
         }
-        refused.insert(libc::SYS_socket, vec![Rule::new(family)?]);
+        // No more than what loopback takes; other kinds load modules too.
+        let mut kinds = Vec::new();
+        for kind in (0..16).filter(|kind| ![libc::SOCK_STREAM, libc::SOCK_DGRAM].contains(kind)) {
+            let unix = condition(0, Op::Ne, bits(libc::AF_UNIX))?;
+            kinds.push(Rule::new(vec![unix, condition(1, Op::MaskedEq(0xf), bits(kind))?])?);
+        }
+        kinds.push(none_of(0, &[bits(libc::AF_UNIX), bits(libc::AF_INET), bits(libc::AF_INET6)])?);
+        kinds.push(none_of(2, &[0, bits(libc::IPPROTO_TCP), bits(libc::IPPROTO_UDP)])?);
+        refused.insert(libc::SYS_socket, kinds);
     } else {
         for &call in REFUSED_ON_HOST.iter().chain(REFUSED_ON_HOST_HERE) {
             refused.insert(call, vec![]);
@@ -201,22 +246,20 @@ pub(super) fn filters(isolated: bool, own_pid: u32) -> Result<Vec<BpfProgram>, s
         clone.push(Rule::new(vec![condition(0, Op::MaskedEq(bits(libc::CLONE_THREAD)), 0)?])?);
         // A socket pair is only good for talking to itself, and must stay so.
         let stream = bits(libc::SOCK_STREAM);
-        let mut pair = Vec::new();
         for kind in (0..16).filter(|&kind| kind != stream) {
             pair.push(Rule::new(vec![condition(1, Op::MaskedEq(0xf), kind)?])?);
         }
-        refused.insert(libc::SYS_socketpair, pair);
         refused.insert(libc::SYS_sendto, vec![Rule::new(vec![Condition::new(4, Len::Qword, Op::Ne, 0)?])?]);
-        // Signals by way of asynchronous I/O: F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP.
+        // Signals by way of asynchronous I/O: F_SETOWN, F_SETSIG, F_SETOWN_EX. Making others wait for a file, or hear of
+        // it: F_SETLEASE, F_NOTIFY.
         let mut fcntl = Vec::new();
-        for command in [8, 10, 15] {
+        for command in [8, 10, 15, 1024, 1026] {
             fcntl.push(Rule::new(vec![condition(1, Op::Eq, command)?])?);
         }
         refused.insert(libc::SYS_fcntl, fcntl);
-        for request in [0x8901, 0x8902] {
-            ioctl.push(Rule::new(vec![condition(1, Op::Eq, request)?])?);
-        }
+        ioctl.push(none_of(1, &IOCTLS)?);
     }
+    refused.insert(libc::SYS_socketpair, pair);
     refused.insert(libc::SYS_clone, clone);
     refused.insert(libc::SYS_ioctl, ioctl);
     // Its flags lie in memory, where no filter can look. Without it, libc uses clone.

@@ -185,4 +185,4 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Every sandbox there is. A machine without one of them fails here: what is not tried is not known.
 pub(crate) const BOTH: [SandboxChoice; 2] =
-    [SandboxChoice::Only(SandboxKind::Bubblewrap), SandboxChoice::Only(SandboxKind::Landlock)];
+    [SandboxChoice::Only(SandboxKind::ALL[0]), SandboxChoice::Only(SandboxKind::ALL[1])];

@@ -3,6 +3,7 @@
 // A helper of tests may fail as a test does.
 #![allow(clippy::unwrap_used)]
 
+mod catalogue;
 mod concurrency;
 mod errors;
 mod escape;

@@ -1,0 +1,4 @@
+exports.handler = async () => {
+  process.chdir(os.tmpdir());
+  process.abort();
+};

@@ -1,0 +1,3 @@
+def handler(event):
+    os.chdir(os.environ["TMPDIR"])
+    ctypes.string_at(0)
