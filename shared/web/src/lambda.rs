@@ -7,13 +7,17 @@
 //! }
 //! ```
 
+use std::pin::Pin;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::response::Response;
 use http::Uri;
-use lambda_http::RequestExt;
+use http_body_util::BodyExt;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::ServiceBuilder;
+use lambda_http::{IntoResponse, RequestExt};
 
 pub use lambda_http::Error;
 
@@ -22,8 +26,36 @@ pub use lambda_http::Error;
 /// # Errors
 /// Where Lambda's own API fails.
 pub async fn run(router: Router) -> Result<(), Error> {
-    let service = ServiceBuilder::new().map_request(local).service(router);
+    let service = ServiceBuilder::new().map_request(local).map_response(Answer).service(router);
     lambda_http::run(service).await
+}
+
+/// An answer as the gateway takes it: text where it is text, Base64 otherwise. Lambda's library goes by the content type, and
+/// would decode what only claims to be text.
+struct Answer(Response);
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = http::Response<lambda_http::Body>> + Send>> {
+        let (parts, body) = self.0.into_parts();
+        Box::pin(async move {
+            let Ok(body) = body.collect().await else {
+                tracing::error!("an answer's body broke off");
+                return http::Response::from_parts(failed(), lambda_http::Body::Empty);
+            };
+            let body = match String::from_utf8(body.to_bytes().into()) {
+                Ok(text) if text.is_empty() => lambda_http::Body::Empty,
+                Ok(text) => lambda_http::Body::Text(text),
+                Err(bytes) => lambda_http::Body::Binary(bytes.into_bytes()),
+            };
+            http::Response::from_parts(parts, body)
+        })
+    }
+}
+
+fn failed() -> http::response::Parts {
+    let mut response = http::Response::new(());
+    *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+    response.into_parts().0
 }
 
 /// The gateway's stage as it stood before the path: `/prod`. In a request's extensions where it did.
@@ -101,6 +133,24 @@ mod tests {
             assert_eq!(request.method(), "POST");
             let body = axum::body::to_bytes(request.into_body(), 100).await.unwrap();
             assert_eq!(body, r#"{"a": 1}"#);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answers_bytes_are_the_handlers() {
+        for content_type in ["text/plain", "text/html; charset=iso-8859-1", "application/json", "image/png"] {
+            for bytes in [&b"words"[..], "ünï".as_bytes(), b"\xff\x00", b"caf\xe9", b""] {
+                let answer = Response::builder().header("content-type", content_type);
+                let answer = Answer(answer.body(Body::from(bytes)).unwrap()).into_response().await;
+                assert_eq!(answer.headers()["content-type"], content_type);
+                match answer.into_body() {
+                    lambda_http::Body::Text(text) => assert_eq!(text.as_bytes(), bytes, "{content_type}"),
+                    lambda_http::Body::Binary(binary) => {
+                        assert!(binary == bytes && std::str::from_utf8(bytes).is_err(), "{content_type}");
+                    }
+                    _ => assert!(bytes.is_empty(), "{content_type}"),
+                }
+            }
         }
     }
 
