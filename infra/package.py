@@ -18,6 +18,7 @@ BINARIES = {
     "function-runner-table-routes": 8,
     "faas-backend-routes": 16,
     "faas-backend-table-routes": 8,
+    "fallback": 16,
     "worker": 16,
     "janitor": 16,
 }

@@ -80,7 +80,7 @@ fn resources(api: &str, route: &Route) -> String {
           FUNCTION_NAME_PREFIX: !Ref UserFunctionPrefix
           EXECUTION_ROLE_ARN: !Ref ExecutionRoleArn
           TOKEN_SECRET_ID: !Ref TokenSecretArn
-          ALLOWED_ORIGINS: !Ref AllowedOrigins
+          PUBLIC_URL: !Ref PublicUrl
   {id}Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties:

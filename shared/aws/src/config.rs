@@ -24,8 +24,8 @@ pub struct Config {
     pub execution_role_arn: Option<String>,
     /// `TOKEN_SECRET_ID`: the secret in Secrets Manager that tokens are signed with.
     pub token_secret_id: Option<String>,
-    /// `ALLOWED_ORIGINS`: origins that browsers may call from, with commas between; `*` or nothing: any.
-    pub allowed_origins: Vec<String>,
+    /// `PUBLIC_URL`: where callers reach the platform, if requests don't tell: behind a CDN that sends another `Host`.
+    pub public_url: Option<String>,
     /// `WARM_UP`: which parts (`table`, `runtime`) are asked something before the first request, so that connections
     /// are there when it comes.
     pub warm_up: Vec<String>,
@@ -72,7 +72,7 @@ impl Config {
             function_name_prefix: read("FUNCTION_NAME_PREFIX"),
             execution_role_arn: read("EXECUTION_ROLE_ARN"),
             token_secret_id: read("TOKEN_SECRET_ID"),
-            allowed_origins: list("ALLOWED_ORIGINS").filter(|origin| origin != "*").collect(),
+            public_url: read("PUBLIC_URL"),
             warm_up: list("WARM_UP").collect(),
             s3_path_style: read("AWS_ENDPOINT_URL").is_some(),
         }

@@ -40,25 +40,33 @@ pub fn app_config() -> app::Config {
 /// # Errors
 /// Where a setting is missing, the secret can't be read, or Lambda's own API fails.
 pub async fn routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
-    serve(api, Clients::parts, Site::docs).await
+    serve(vec![api], Clients::parts, |site| site).await
 }
 
-/// The same for routes that need the table only. The documents are in the other binary.
+/// The same for routes that need the table only.
 ///
 /// # Errors
 /// As [`routes`].
 pub async fn table_routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
-    serve(api, Clients::table_only, |site| site).await
+    serve(vec![api], Clients::table_only, |site| site).await
+}
+
+/// Answers what no route does, and serves the documents of all these APIs. Their routes never come here.
+///
+/// # Errors
+/// As [`routes`].
+pub async fn fallback(apis: &[fn() -> Api<AppState>]) -> Result<(), Error> {
+    serve(apis.to_vec(), Clients::table_only, Site::docs).await
 }
 
 async fn serve(
-    api: fn() -> Api<AppState>,
+    apis: Vec<fn() -> Api<AppState>>,
     parts: fn(&Clients) -> Result<Parts, ConfigError>,
     finish: fn(Site) -> Site,
 ) -> Result<(), Error> {
     log();
     let clients = Clients::from_env();
-    let home = Home { api, parts: parts(&clients)?, config: clients.config().clone(), finish };
+    let home = Home { apis, parts: parts(&clients)?, config: clients.config().clone(), finish };
     let source = SecretSource::new(&clients)?;
     let (text, ()) = tokio::join!(source.read(), warm_up(&home.parts, &home.config.warm_up));
     let text = text?;
@@ -89,7 +97,7 @@ fn log() {
 
 /// What a router is made of, but for the secret.
 struct Home {
-    api: fn() -> Api<AppState>,
+    apis: Vec<fn() -> Api<AppState>>,
     parts: Parts,
     config: Config,
     /// Adds the documents, where they are to be served. What isn't named isn't linked.
@@ -101,7 +109,6 @@ impl Home {
     fn router(&self, secrets: &str) -> Result<Router, Error> {
         let mut lines = secrets.lines().map(str::trim).filter(|line| !line.is_empty());
         let secrets = Secrets::new(lines.next().unwrap_or_default(), lines)?;
-        let allowed_origins = self.config.allowed_origins.iter().map(|origin| origin.parse());
         let web = Web::new(web::Parts {
             tokens: Tokens::new(&secrets, self.parts.clock.clone()),
             secrets,
@@ -109,13 +116,16 @@ impl Home {
             blobs: self.parts.blobs.clone(),
             clock: self.parts.clock.clone(),
             config: web::Config {
-                allowed_origins: allowed_origins.collect::<Result<_, _>>()?,
+                // API Gateway does, and overrules what stands in an answer.
+                cors: false,
+                public_url: self.config.public_url.clone(),
                 ..web::Config::default()
             },
         });
         let app = Arc::new(App::new(self.parts.clone(), app_config()));
-        let site = Site::new(web.clone(), web::style::FASTAPI);
-        let site = site.api((self.api)(), AppState { app, web });
+        let state = AppState { app, web: web.clone() };
+        let site = Site::new(web, web::style::FASTAPI);
+        let site = self.apis.iter().fold(site, |site, api| site.api(api(), state.clone()));
         Ok((self.finish)(site).into_router())
     }
 }

@@ -7,6 +7,7 @@ use http::header::{ALLOW, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, Uri};
 use std::sync::Arc;
 use std::time::Duration;
+use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use utoipa::openapi::{OpenApi, Server};
 
@@ -79,7 +80,7 @@ impl Site {
         Router::new()
             .fallback_service(routes)
             .layer(map_request(without_trailing_slash))
-            .layer(cors(&self.web.config))
+            .layer(option_layer(self.web.config.cors.then(|| cors(&self.web.config))))
             .layer(from_fn(observe))
     }
 }

@@ -34,6 +34,8 @@ pub struct Parts {
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Whether browsers' requests from other origins are answered here. A gateway may do it instead.
+    pub cors: bool,
     /// Origins that browsers may call from; empty: any.
     pub allowed_origins: Vec<HeaderValue>,
     /// Proxies whose `X-Forwarded-For` is believed; empty: none.
@@ -49,6 +51,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            cors: true,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             public_url: None,

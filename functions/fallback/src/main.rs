@@ -1,0 +1,7 @@
+//! What no route of API Gateway answers, as a Lambda function: the 404s and 405s of every API in its own words, and the
+//! documents of all of them in one. It knows every API, as the server of one machine does, and may touch nothing.
+
+#[tokio::main]
+async fn main() -> Result<(), web::lambda::Error> {
+    aws::serve::fallback(&[function_runner_api::api, faas_backend_api::api]).await
+}
