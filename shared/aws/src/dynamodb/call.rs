@@ -11,8 +11,8 @@ use ports::TableError;
 
 use crate::retry::{Backoff, Fate, code, describe, fate};
 
-/// How long a call is tried again, its first try not counted. Short of what a caller behind the gateway has.
-const TIME: Duration = Duration::from_secs(5);
+/// Until when a call is tried again: four tries that nobody answers. A caller behind the gateway has 29 s.
+const TIME: Duration = Duration::from_secs(12);
 
 /// Waits between tries. A conflict of two transactions is over in milliseconds.
 pub(super) fn backoff() -> Backoff {
