@@ -5,6 +5,8 @@
 
 VENV := .venv
 CARGO ?= cargo
+# What tests and emulators run: built with the one set of flags that `cargo test --workspace` has, so nothing is built twice.
+BUILD := $(CARGO) build --workspace --bins --tests --locked
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -14,7 +16,7 @@ run: ## Build and start the platform on http://127.0.0.1:8000, its data in .func
 	$(CARGO) build --release --locked
 	FUNCTION_RUNNER_LOG=$${FUNCTION_RUNNER_LOG:-text} exec target/release/function-runner serve
 
-test: tools check unit fuzz ## Test everything
+test: tools check unit fuzz lint-templates emulator-test ## Test everything
 
 check: ## Format, lints, licences
 	$(CARGO) fmt --all --check
@@ -26,11 +28,11 @@ unit: ## Unit, property and contract tests
 	$(CARGO) test --workspace --locked
 
 fuzz: $(VENV)/.fuzz ## Fuzz a live server by its OpenAPI document
-	$(CARGO) build --workspace --locked
+	$(BUILD)
 	$(VENV)/bin/python shared/testkit/fuzz/run.py target/debug/function-runner
 
 crash: ## Kill a live server 200 times, and check its ledger
-	$(CARGO) build --workspace --locked
+	$(BUILD)
 	FUNCTION_RUNNER_KILLS=200 $(CARGO) test -p localstack --test crash --locked -- --nocapture
 
 simulate: ## Simulate the job machine over 20,000 schedules
@@ -53,10 +55,9 @@ tools: ## Say which OS packages are missing, or install them when root
 
 EMULATOR := .emulator
 ENV ?= dev
-# What is built for Lambda.
-LAMBDAS := -p function-runner-api -p faas-backend-api -p worker -p janitor --features function-runner-api/lambda,faas-backend-api/lambda
-# The same packages for each emulator target, so that nothing is built twice.
-EMULATED := $(LAMBDAS) -p infra
+# What runs on AWS: arm64 or x86_64. (LocalStack runs what its own machine does: localstack/compose.yaml.)
+LAMBDA_ARCH ?= arm64
+LAMBDAS := $(addprefix -p ,function-runner-api faas-backend-api fallback worker janitor) --features function-runner-api/lambda,faas-backend-api/lambda
 
 generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate
@@ -70,8 +71,9 @@ bench-lambda: ## Measure the Lambda binaries, built for this machine; writes doc
 	python3 infra/bench.py target/lambda
 
 lambda: $(EMULATOR)/.cross ## Build and zip the Lambda binaries for AWS (arm64)
-	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --arm64 --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/arm64
-	python3 infra/package.py target/lambda/arm64
+	rustup target add $(subst arm64,aarch64,$(LAMBDA_ARCH))-unknown-linux-gnu
+	PATH="$(CURDIR)/$(EMULATOR)/bin:$$PATH" cargo-lambda lambda build --$(subst _,-,$(LAMBDA_ARCH)) --profile lambda --locked --bins $(LAMBDAS) --lambda-dir target/lambda/$(LAMBDA_ARCH)
+	python3 infra/package.py target/lambda/$(LAMBDA_ARCH)
 
 deploy: lambda sam-deploy ## Deploy to AWS: make deploy ENV=dev (staging, prod)
 
@@ -85,20 +87,19 @@ emulator: emulator-binaries ## Deploy the stack to an emulator of AWS on this ma
 	$(EMULATOR)/bin/python localstack/emulator.py
 
 emulator-test: emulator-binaries ## Run the contract tests against the stack on the emulator
-	test="$$($(CARGO) test --locked $(EMULATED) --test contract --no-run --message-format=json | python3 -c 'import json, sys; print([line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable") and line["target"]["name"] == "contract"][-1])')" && \
-	$(EMULATOR)/bin/python localstack/emulator.py --skips functions/function-runner/tests/contract/emulator-skips.txt -- "$$test" --test-threads 2
+	$(EMULATOR)/bin/python localstack/emulator.py --test
 
 emulator-binaries: $(EMULATOR)/.ready
-	$(CARGO) build --locked --bins $(EMULATED)
+	$(BUILD)
 	python3 infra/package.py target/debug --strip
 
-lint-templates: $(EMULATOR)/.ready ## Check the CloudFormation templates
+# The templates name the zips.
+lint-templates: emulator-binaries ## Check the CloudFormation templates
 	$(EMULATOR)/bin/cfn-lint template.yaml infra/*.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(EMULATOR)/bin/sam validate --lint
 
 $(EMULATOR)/.cross: infra/requirements.txt $(EMULATOR)/.ready
 	$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check -r $<
-	rustup target add aarch64-unknown-linux-gnu
 	touch $@
 
 $(EMULATOR)/.ready: localstack/requirements.txt

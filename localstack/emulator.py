@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""The SAM stack on an emulator of AWS, on this machine: emulator.py [--skips FILE] [-- COMMAND ...].
+"""The SAM stack on an emulator of AWS, on this machine: emulator.py [--test | -- COMMAND ...].
 
 Starts ministack on a free port of 127.0.0.1, deploys template.yaml to it with `sam deploy`, and prints where the API is.
-With a COMMAND: runs it with FUNCTION_RUNNER_TEST_URL set, stops the emulator, and exits as it did.
-With FILE, the COMMAND also gets a `--skip` for every test that it names. Without a COMMAND: serves until Ctrl-C. The binaries must have been packaged for this machine (`make emulator` does both).
+
+--test: runs the SUITES against it, but for the tests that emulator-skips.txt names, stops it, and fails as they do.
+COMMAND: runs it with FUNCTION_RUNNER_TEST_URL set, stops the emulator, and exits as it did.
+Without either: serves until Ctrl-C.
+
+The binaries must have been packaged for this machine (`make emulator` and `make emulator-test` do).
 """
 
 import contextlib
@@ -23,6 +27,9 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".emulator" / "bin"
 STACK = "function-runner-emulator"
+SKIPS = ROOT / "localstack" / "emulator-skips.txt"
+# The tests that know their server by its URL only: package, test target.
+SUITES = [("function-runner-api", "contract"), ("faas-backend-api", "contract"), ("testkit", "every_route")]
 
 
 def free_port() -> int:
@@ -96,11 +103,60 @@ def let_creators_create(env: dict[str, str]) -> None:
                 iam.put_role_policy(RoleName=role, PolicyName="emulator", PolicyDocument=json.dumps(anything))
 
 
-def api_url(env: dict[str, str], port: int) -> str:
+def api_id(env: dict[str, str]) -> str:
     outputs = client("cloudformation", env).describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
-    api = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "ApiId")
-    # By path: a name per API would have to be resolved by somebody.
-    return f"http://127.0.0.1:{port}/_aws/execute-api/{api}/$default"
+    return next(output["OutputValue"] for output in outputs if output["OutputKey"] == "ApiId")
+
+
+def tell_where_it_is(env: dict[str, str], url: str) -> None:
+    """What the parameter PublicUrl does where the URL is known before; ministack can't update a nested stack with it."""
+    functions = client("lambda", env)
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            variables = function.get("Environment", {}).get("Variables", {})
+            if "PUBLIC_URL" in variables:
+                functions.update_function_configuration(FunctionName=function["FunctionName"],
+                                                        Environment={"Variables": variables | {"PUBLIC_URL": url}})
+
+
+def let_browsers_in(env: dict[str, str]) -> None:
+    """ministack keeps an API's CorsConfiguration as CloudFormation spells it, and reads it as API Gateway does."""
+    gateway, seen = client("apigatewayv2", env), []
+    gateway.meta.events.register("before-parse.apigatewayv2.GetApi",
+                                 lambda response_dict, **_: seen.append(json.loads(response_dict["body"])))
+    gateway.get_api(ApiId=api_id(env))
+    cors = seen[0]["corsConfiguration"]
+    gateway.update_api(ApiId=seen[0]["apiId"], CorsConfiguration=cors | {"MaxAge": int(cors["MaxAge"])})
+
+
+def executables() -> dict[str, str]:
+    """The SUITES' binaries, built with the flags that everything is built with."""
+    command = [os.environ.get("CARGO", "cargo"), "build", "--workspace", "--bins", "--tests", "--locked"]
+    done = subprocess.run([*command, "--message-format=json"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    built = [json.loads(line) for line in done.stdout.splitlines()]
+    return {
+        package: artifact["executable"]
+        for package, target in SUITES
+        for artifact in built
+        if artifact.get("executable") and artifact["target"]["name"] == target
+        and artifact["target"]["kind"] == ["test"] and f"#{package}@" in artifact["package_id"]
+    }
+
+
+def test(env: dict[str, str]) -> int:
+    lines = [line for line in SKIPS.read_text().splitlines() if line and not line.startswith("#")]
+    skips = [line.split(": ")[0].split("/") for line in lines]
+    failed = []
+    for package, executable in executables().items():
+        print(f"--- {package}", flush=True)
+        skip = [word for of, name in skips if of == package for word in ("--skip", name)]
+        # Where it stands when it is run by cargo.
+        folder = next(path.parent for path in ROOT.glob("*/*/Cargo.toml") if f'name = "{package}"' in path.read_text())
+        done = subprocess.run([executable, "--exact", "--test-threads", "4", *skip], cwd=folder, env=env)
+        failed += [package] * (done.returncode != 0)
+    if failed:
+        print(f"failed against the emulator: {', '.join(failed)}", file=sys.stderr)
+    return len(failed)
 
 
 def interrupt(*_: object) -> None:
@@ -112,10 +168,6 @@ def main() -> int:
     signal.signal(signal.SIGINT, interrupt)
     arguments = sys.argv[1:]
     command = arguments[arguments.index("--") + 1:] if "--" in arguments else []
-    if arguments[:1] == ["--skips"]:
-        lines = pathlib.Path(arguments[1]).read_text().splitlines()
-        names = [line.split(": ")[0] for line in lines if line and not line.startswith("#")]
-        command += [argument for name in names for argument in ("--skip", name)]
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="emulator-"))
     port = free_port()
     env = environment(port, scratch)
@@ -128,13 +180,18 @@ def main() -> int:
     try:
         wait_until_up(emulator, env["AWS_ENDPOINT_URL"], log)
         deploy(env)
+        # By path: a name per API would have to be resolved by somebody.
+        url = f"http://127.0.0.1:{port}/_aws/execute-api/{api_id(env)}"
+        tell_where_it_is(env, url)
         let_creators_create(env)
-        url = api_url(env, port)
+        let_browsers_in(env)
         print(f"deployed in {time.monotonic() - begun:.0f} s; the emulator's log is {log}", file=sys.stderr)
         print(url, flush=True)
+        env["FUNCTION_RUNNER_TEST_URL"] = url
+        if "--test" in arguments:
+            return test(env)
         if not command:
             signal.pause()
-        env["FUNCTION_RUNNER_TEST_URL"] = url
         return subprocess.run(command, cwd=ROOT, env=env).returncode
     except KeyboardInterrupt:
         return 0

@@ -172,6 +172,27 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
+    /// This is the answer to a preflight, and lets a browser send such a request from anywhere, without cookies. A `*`
+    /// is all headers but `authorization`, which has to be named.
+    #[track_caller]
+    pub fn assert_browsers_may(&self, method: &str, headers: &[&str]) {
+        let list = |name: &str| {
+            let text = self.header(name).unwrap_or_default().to_ascii_lowercase();
+            text.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()
+        };
+        assert!((200..300).contains(&self.status), "{}", self.status);
+        assert_eq!(self.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(self.header("access-control-allow-credentials"), None);
+        let methods = list("access-control-allow-methods");
+        let method = method.to_ascii_lowercase();
+        assert!(methods.iter().any(|known| *known == method || known == "*"), "{method}: {methods:?}");
+        let allowed = list("access-control-allow-headers");
+        for header in headers {
+            let by_star = *header != "authorization" && allowed.iter().any(|known| known == "*");
+            assert!(by_star || allowed.iter().any(|known| known == header), "{header}: {allowed:?}");
+        }
+    }
+
     /// The faults of a 422, each as `["body.name", "missing"]`.
     #[track_caller]
     pub fn faults(&self) -> Vec<(String, String)> {

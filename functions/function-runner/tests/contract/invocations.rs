@@ -86,30 +86,6 @@ async fn a_hundred_at_once_of_a_slow_function_all_finish() {
 }
 
 #[tokio::test]
-async fn a_burst_beyond_the_limits_waits_or_is_told_when_to_come_back() {
-    let server = Server::start(&["--function-concurrency", "1", "--concurrency", "2"]);
-    let user = server.user().await;
-    let code = "import time\ndef handler(event):\n    time.sleep(1)\n    return event";
-    let function = user.function("PYTHON", code).await;
-    let path = format!("/functions/{function}/invoke");
-    let mut runs = JoinSet::new();
-    for n in 0..20 {
-        let (user, path) = (user.clone(), path.clone());
-        runs.spawn(async move { user.post(&path, &json!(n)).await });
-    }
-    let answers = runs.join_all().await;
-    let ran = answers.iter().filter(|answer| answer.status == 200).count();
-    for refused in answers.iter().filter(|answer| answer.status != 200) {
-        assert!(refused.header("retry-after").is_some_and(|wait| wait.parse::<u64>().is_ok_and(|s| s >= 1)));
-        assert_eq!(refused.expect(429)["code"], "CONCURRENCY_LIMIT");
-    }
-    assert!((2..20).contains(&ran), "{ran}");
-    // What was refused left no trace.
-    let listed = user.get(&format!("/functions/{function}/jobs")).await.expect(200);
-    assert_eq!(listed["total"], json!(ran));
-}
-
-#[tokio::test]
 async fn what_is_no_json_is_refused_and_large_input_is_not() {
     let user = Server::shared().user().await;
     let function = user.function("PYTHON", "def handler(event):\n    return len(event)").await;

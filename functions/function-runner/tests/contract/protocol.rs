@@ -104,29 +104,11 @@ async fn browsers_may_call_from_anywhere_without_credentials() {
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "authorization,content-type,idempotency-key");
         let answer = anyone.send(preflight).await;
-        assert!(answer.status < 300, "{path}: {}", answer.status);
-        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
-        assert!(
-            answer
-                .header("access-control-allow-headers")
-                .is_some_and(|names| names.contains("authorization"))
-        );
-        assert_eq!(answer.header("access-control-allow-credentials"), None);
+        answer.assert_browsers_may("POST", &["authorization", "content-type", "idempotency-key"]);
     }
     let refused =
         anyone.send(anyone.request(Method::GET, "/users/me").header("origin", "https://a.example")).await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some("*")));
-}
-
-#[tokio::test]
-async fn a_setting_narrows_the_origins() {
-    let server = Server::start(&["--allowed-origin", "https://app.example.com"]);
-    let ask = async |origin: &str| {
-        let request = server.anyone().request(Method::GET, "/health").header("origin", origin);
-        server.anyone().send(request).await.header("access-control-allow-origin").map(str::to_owned)
-    };
-    assert_eq!(ask("https://app.example.com").await.as_deref(), Some("https://app.example.com"));
-    assert_eq!(ask("https://evil.example.com").await, None);
 }
 
 #[tokio::test]

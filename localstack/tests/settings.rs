@@ -1,0 +1,59 @@
+//! What an operator's settings do to a server.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
+use reqwest::Method;
+use serde_json::json;
+use testkit::{ECHO_PY, Server};
+use tokio::task::JoinSet;
+
+#[tokio::test]
+async fn a_burst_beyond_the_limits_waits_or_is_told_when_to_come_back() {
+    let server = Server::start(&["--function-concurrency", "1", "--concurrency", "2"]);
+    let user = server.user().await;
+    let code = "import time\ndef handler(event):\n    time.sleep(1)\n    return event";
+    let function = user.function("PYTHON", code).await;
+    let path = format!("/functions/{function}/invoke");
+    let mut runs = JoinSet::new();
+    for n in 0..20 {
+        let (user, path) = (user.clone(), path.clone());
+        runs.spawn(async move { user.post(&path, &json!(n)).await });
+    }
+    let answers = runs.join_all().await;
+    let ran = answers.iter().filter(|answer| answer.status == 200).count();
+    for refused in answers.iter().filter(|answer| answer.status != 200) {
+        assert!(refused.header("retry-after").is_some_and(|wait| wait.parse::<u64>().is_ok_and(|s| s >= 1)));
+        assert_eq!(refused.expect(429)["code"], "CONCURRENCY_LIMIT");
+    }
+    assert!((2..20).contains(&ran), "{ran}");
+    // What was refused left no trace.
+    let listed = user.get(&format!("/functions/{function}/jobs")).await.expect(200);
+    assert_eq!(listed["total"], json!(ran));
+}
+
+#[tokio::test]
+async fn allowed_origins_are_the_only_ones() {
+    let server = Server::start(&["--allowed-origin", "https://app.example.com"]);
+    let ask = async |origin: &str| {
+        let request = server.anyone().request(Method::GET, "/health").header("origin", origin);
+        server.anyone().send(request).await.header("access-control-allow-origin").map(str::to_owned)
+    };
+    assert_eq!(ask("https://app.example.com").await.as_deref(), Some("https://app.example.com"));
+    assert_eq!(ask("https://evil.example.com").await, None);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_trusted_says_where_callers_are() {
+    let server = Server::start(&["--trusted-proxy", "127.0.0.1"]);
+    let user = server.user().await;
+    let function = user.function("PYTHON", ECHO_PY).await;
+    let workspace = user.get(&format!("/functions/{function}")).await.expect(200)["workspace_id"].clone();
+    let path = format!("/api/workspaces/{}/functions/{function}", workspace.as_str().unwrap());
+    let request = user
+        .request(Method::GET, &path)
+        .header("x-forwarded-proto", "https")
+        .header("x-forwarded-host", "fn.example");
+    let shown = user.send(request).await.expect(200);
+    let url = shown["invocationUrl"].as_str().unwrap();
+    assert!(url.starts_with("https://fn.example/run/"), "{url}");
+}
