@@ -63,7 +63,7 @@ generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate
 
 costs: ## Write the tables of AWS calls and dollars in docs/PERFORMANCE.md
-	$(CARGO) build --workspace --locked
+	$(BUILD)
 	FUNCTION_RUNNER_WRITE_COSTS=1 $(CARGO) test --workspace --locked --test every_route -- the_tables_in_the_documents
 
 bench-lambda: ## Measure the Lambda binaries, built for this machine; writes docs/PERFORMANCE.md
