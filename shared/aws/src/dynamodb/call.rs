@@ -11,7 +11,7 @@ use ports::TableError;
 
 use crate::retry::{Backoff, Fate, code, describe, fate};
 
-/// Until when a call is tried again: four tries that nobody answers. A caller behind the gateway has 29 s.
+/// Until when a call is tried again: two tries that nobody answers take longer. A caller behind the gateway has 29 s.
 const TIME: Duration = Duration::from_secs(12);
 
 /// Waits between tries. A conflict of two transactions is over in milliseconds.

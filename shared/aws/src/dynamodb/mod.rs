@@ -43,9 +43,11 @@ pub struct DynamoDbTable {
 impl DynamoDbTable {
     /// The table of this name.
     pub fn new(sdk: &SdkConfig, name: impl Into<String>) -> Self {
+        // A lost SYN is sent again after a second. A write that may not be done twice is not tried again once it had no
+        // answer, so an answer that is late has to be waited for.
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(1))
-            .operation_attempt_timeout(Duration::from_secs(3))
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(Duration::from_secs(8))
             .build();
         // Tried again by `call`, which knows what may be tried again and what may have been done already.
         let config = aws_sdk_dynamodb::config::Builder::from(sdk)
