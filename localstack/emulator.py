@@ -28,8 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".emulator" / "bin"
 STACK = "function-runner-emulator"
 SKIPS = ROOT / "localstack" / "emulator-skips.txt"
-# The tests that know their server by its URL only: package, test target.
-SUITES = [("function-runner-api", "contract"), ("faas-backend-api", "contract"), ("testkit", "every_route")]
+# The tests that know their server by its URL only: a package's folder, and its test target.
+SUITES = {"functions/function-runner": "contract", "functions/faas-backend": "contract", "shared/testkit": "every_route"}
 
 
 def free_port() -> int:
@@ -133,28 +133,34 @@ def executables() -> dict[str, str]:
     """The SUITES' binaries, built with the flags that everything is built with."""
     command = [os.environ.get("CARGO", "cargo"), "build", "--workspace", "--bins", "--tests", "--locked"]
     done = subprocess.run([*command, "--message-format=json"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    built = [json.loads(line) for line in done.stdout.splitlines()]
-    return {
-        package: artifact["executable"]
-        for package, target in SUITES
-        for artifact in built
-        if artifact.get("executable") and artifact["target"]["name"] == target
-        and artifact["target"]["kind"] == ["test"] and f"#{package}@" in artifact["package_id"]
-    }
+    built = [artifact for artifact in map(json.loads, done.stdout.splitlines()) if artifact.get("executable")]
+    tests = {(artifact["manifest_path"], artifact["target"]["name"]): artifact["executable"]
+             for artifact in built if artifact["target"]["kind"] == ["test"]}
+    return {folder: tests[str(ROOT / folder / "Cargo.toml"), target] for folder, target in SUITES.items()}
+
+
+def print_what_functions_warned_of(env: dict[str, str]) -> None:
+    logs = client("logs", env)
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/function-runner-emulator"):
+        for group in (group["logGroupName"] for group in page["logGroups"]):
+            for events in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
+                lines = [event["message"].strip() for event in events["events"]]
+                bad = [line for line in lines if '"level":"WARN"' in line or '"level":"ERROR"' in line]
+                print(*(f"{group}: {line}" for line in bad), sep="\n", end="\n" * bool(bad), file=sys.stderr)
 
 
 def test(env: dict[str, str]) -> int:
     lines = [line for line in SKIPS.read_text().splitlines() if line and not line.startswith("#")]
-    skips = [line.split(": ")[0].split("/") for line in lines]
+    skips = [line.split(": ")[0].rsplit("/", 1) for line in lines]
     failed = []
-    for package, executable in executables().items():
-        print(f"--- {package}", flush=True)
-        skip = [word for of, name in skips if of == package for word in ("--skip", name)]
-        # Where it stands when it is run by cargo.
-        folder = next(path.parent for path in ROOT.glob("*/*/Cargo.toml") if f'name = "{package}"' in path.read_text())
-        done = subprocess.run([executable, "--exact", "--test-threads", "4", *skip], cwd=folder, env=env)
-        failed += [package] * (done.returncode != 0)
+    for folder, executable in executables().items():
+        print(f"--- {folder}", flush=True)
+        skip = [word for of, name in skips if of == folder for word in ("--skip", name)]
+        command = [executable, "--exact", "--test-threads", "4", *skip]
+        # Where it stands when cargo runs it.
+        failed += [folder] * (subprocess.run(command, cwd=ROOT / folder, env=env).returncode != 0)
     if failed:
+        print_what_functions_warned_of(env)
         print(f"failed against the emulator: {', '.join(failed)}", file=sys.stderr)
     return len(failed)
 
