@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use localstack::files::FileBlobs;
-use localstack::sqlite::{Database, FILE_NAME, OpenError, SCHEMA_VERSION};
+use localstack::sqlite::{DataDirLock, Database, FILE_NAME, OpenError, SCHEMA_VERSION};
 use ports::{Blobs, Condition, Durability, Item, Key, Table, TableError, Write};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -67,6 +67,23 @@ async fn a_directory_has_one_server() {
     let database = open(dir.path());
     drop(database);
     open(dir.path());
+}
+
+/// As a child of a server that was killed does, until it has become another program.
+#[test]
+fn a_directory_that_is_about_to_be_let_go_is_waited_for() {
+    let dir = directory();
+    let held = DataDirLock::take(dir.path()).expect("nobody has it");
+    let (begun, waits) = std::sync::mpsc::channel();
+    let path = dir.path().to_owned();
+    let other = std::thread::spawn(move || {
+        begun.send(()).expect("somebody waits");
+        DataDirLock::take(&path).map(drop)
+    });
+    waits.recv().expect("it begins");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    drop(held);
+    other.join().expect("it ends").expect("it is free by then");
 }
 
 #[test]

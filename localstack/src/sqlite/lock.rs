@@ -1,9 +1,16 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::OpenError;
 use crate::files::{make_private_dir, open_private};
+
+/// How long a server that is gone may hold a directory all the same: until the last of its children, which has the lock
+/// open between its start and the program that it is to become, has got that far.
+const AFTERLIFE: Duration = Duration::from_secs(3);
+/// How often to try meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Holds a data directory for this process, until dropped or until the process ends, however it ends.
 #[derive(Debug)]
@@ -13,12 +20,20 @@ pub struct DataDirLock {
 }
 
 impl DataDirLock {
-    /// Makes the directory where there is none, and takes it.
+    /// Makes the directory where there is none, and takes it. Where it is held, waits a little: whoever holds it may have
+    /// been killed just now.
     pub fn take(dir: &Path) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: dir.to_owned(), source };
         make_private_dir(dir).map_err(io)?;
         let mut file = open_private(&dir.join("lock")).map_err(io)?;
-        match file.try_lock() {
+        let deadline = Instant::now() + AFTERLIFE;
+        let locked = loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                tried => break tried,
+            }
+        };
+        match locked {
             Ok(()) => {
                 // The number is for the other server's message only; the lock is what counts.
                 file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
