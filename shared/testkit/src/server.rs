@@ -90,12 +90,24 @@ impl Server {
     /// Starts it again on the same data, after [`kill`](Self::kill) or [`stop`](Self::stop).
     pub fn begin(&mut self) {
         let mut command = Server::command(&self.data);
+        // What it says is for when it does not start.
+        let said = self.data.with_file_name("server.log");
+        if std::env::var_os("FUNCTION_RUNNER_TEST_LOG").is_none() {
+            command.stderr(std::fs::File::create(&said).expect("a temporary directory can be written to"));
+        }
         let mut child = command.args(&self.arguments).spawn().expect("the server can be started");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line).expect("the server's stdout can be read");
         let url = line.trim().strip_prefix("listening on ");
-        self.url = url.unwrap_or_else(|| panic!("the server did not start: {line:?}")).to_owned();
+        self.url = match url {
+            Some(url) => url.to_owned(),
+            None => {
+                let status = child.wait().expect("a child can be waited for");
+                let said = std::fs::read_to_string(said).unwrap_or_default();
+                panic!("the server did not start ({status}): {line:?} {said}");
+            }
+        };
         self.child = Some(child);
     }
 
