@@ -138,6 +138,86 @@ async fn sigterm_queues_again_what_would_take_too_long() {
     );
 }
 
+/// A hundred jobs, some of which run, some of which wait, and some of which would never end.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_under_load_loses_nothing_and_waits_for_nobody() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = slow(&user, "ASYNC").await;
+    let endless = "import signal\ndef handler(event):\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    while True: pass";
+    let endless = |execution: &str| json!({"runtime": "PYTHON", "code": endless, "timeout_seconds": 8, "execution_type": execution});
+    let workspace = user.workspace().await;
+    let (queued, direct) = (
+        user.function_with(&workspace, endless("ASYNC")).await,
+        user.function_with(&workspace, endless("SYNC")).await,
+    );
+    let mut jobs = Vec::new();
+    for n in 0..100 {
+        let of = if n % 50 == 0 { &queued } else { &function };
+        let event = json!({"n": n, "for": if n % 10 == 5 { 9.0 } else { 0.1 }});
+        jobs.push(user.post(&format!("/functions/{of}/invoke"), &event).await.expect(202)["job_id"].clone());
+    }
+    let (caller, path) = (user.clone(), format!("/functions/{direct}/invoke"));
+    let cut = tokio::spawn(async move {
+        let answer = caller.request(reqwest::Method::POST, &path).json(&json!({})).send().await;
+        answer.map(|answer| answer.status().as_u16())
+    });
+    let running = format!("/functions/{direct}/jobs?status=running");
+    poll("it runs", async || (user.get(&running).await.expect(200)["total"] == 1).then_some(())).await;
+
+    // SAFETY: the child has not been waited for, so the pid is its own.
+    unsafe { libc::kill(i32::try_from(server.pid()).unwrap(), libc::SIGTERM) };
+    let health = format!("{}/health", server.url());
+    poll("no request is taken", async || reqwest::get(&health).await.is_err().then_some(())).await;
+    // Asks for it a second time, as people do.
+    let (status, took) = tokio::task::block_in_place(|| server.stop());
+    assert!(status.success() && took < Duration::from_secs(10), "{status} after {took:?}");
+    let cut = cut.await.unwrap();
+    assert!(!cut.as_ref().is_ok_and(|status| *status == 200), "it can't have ended: {cut:?}");
+
+    server.begin();
+    let user = server.anyone().with_token(user.token().unwrap());
+    for (n, job) in jobs.iter().enumerate() {
+        let job = user.finished(job).await;
+        let status = if n % 50 == 0 { "error" } else { "success" };
+        assert_eq!(
+            (&job["status"], &job["attempts"]),
+            (&json!(status), &json!(1)),
+            "a stop is no fault: {job}"
+        );
+    }
+    let counted = user.get(&format!("/functions/{function}/metrics")).await.expect(200);
+    assert_eq!((&counted["total_executions"], &counted["success_count"]), (&json!(98), &json!(98)));
+    let listed = user.get(&format!("/functions/{queued}/jobs")).await.expect(200);
+    assert_eq!(listed["total"], 2, "{listed}");
+}
+
+/// Whatever the code does about it.
+#[tokio::test]
+async fn no_run_outlives_a_server_that_was_killed() {
+    let code = "import ctypes, os\ndef handler(name):\n    prctl = ctypes.CDLL(None).prctl\n    prctl(15, name.encode(), 0, 0, 0)\n\
+                \x20   prctl(1, 0, 0, 0, 0)\n    prctl(36, 0, 0, 0, 0)\n    try:\n        os.setsid() if os.fork() == 0 else None\n\
+                \x20   except OSError: pass\n    while True: pass";
+    for sandbox in ["bubblewrap", "landlock"] {
+        let mut server = Server::start(&["--sandbox", sandbox]);
+        let user = server.user().await;
+        let fields = json!({"runtime": "PYTHON", "code": code, "execution_type": "ASYNC"});
+        let function = user.function_with(&user.workspace().await, fields).await;
+        let name = format!("fr{}{}", std::process::id(), &sandbox[..4]);
+        let named = || {
+            let is_named = |entry: &std::fs::DirEntry| {
+                std::fs::read_to_string(entry.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+            };
+            std::fs::read_dir("/proc").unwrap().flatten().filter(is_named).count()
+        };
+        user.post(&format!("/functions/{function}/invoke"), &json!(name)).await.expect(202);
+        let wanted = if sandbox == "bubblewrap" { 2 } else { 1 };
+        poll("it runs", async || (named() == wanted).then_some(())).await;
+        server.kill();
+        poll("it is gone", async || (named() == 0).then_some(())).await;
+    }
+}
+
 #[tokio::test]
 async fn a_second_server_on_the_same_data_is_refused() {
     let server = Server::start(&[]);
