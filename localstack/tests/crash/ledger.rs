@@ -90,7 +90,10 @@ fn is_right(job: &Value, event: &Value, queued: bool) {
     let ends_well = if queued { fails < ATTEMPTS } else { true };
     match job["status"].as_str() {
         Some("success") => {
-            let output = json!({"n": event["n"], "attempt": job["attempts"]});
+            let mut output = json!({"n": event["n"], "attempt": job["attempts"]});
+            if let Some(big) = event["big"].as_u64() {
+                output["pad"] = "y".repeat(big as usize).into();
+            }
             assert_eq!(job["output"], output, "the result is of another attempt than the last: {job}");
         }
         Some("cancelled") => assert!(queued && job["output"].is_null(), "{job}"),

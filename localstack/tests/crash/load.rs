@@ -8,17 +8,20 @@ use serde_json::{Value, json};
 use testkit::{Client, unique};
 
 use crate::Dice;
+use crate::tenants::Kept;
 
-const PYTHON: &str = "import time
+pub(crate) const PYTHON: &str = "import time
 def handler(event, context):
     time.sleep(event.get('for', 0))
     if context.attempt <= event.get('fails', 0):
         raise ValueError('not yet')
-    return {'n': event['n'], 'attempt': context.attempt}
+    pad = {'pad': 'y' * event['big']} if event.get('big') else {}
+    return {'n': event['n'], 'attempt': context.attempt, **pad}
 ";
 const NODE: &str = "exports.handler = async (event, context) => {
   if (context.attempt <= (event.fails ?? 0)) throw new Error('not yet');
-  return { n: event.n, attempt: context.attempt };
+  const pad = event.big ? { pad: 'y'.repeat(event.big) } : {};
+  return { n: event.n, attempt: context.attempt, ...pad };
 };";
 
 /// How often a queued job of these functions is run while it fails.
@@ -30,12 +33,20 @@ pub(crate) struct Functions {
     pub(crate) sync: Vec<String>,
     pub(crate) queued: Vec<String>,
     doomed: String,
+    /// Where the other API saves.
+    pub(crate) saves: String,
 }
 
 impl Functions {
     pub(crate) async fn make(user: &Client) -> Self {
         let workspace = user.workspace().await;
-        let mut made = Self { sync: vec![], queued: vec![], doomed: user.workspace().await, workspace };
+        let mut made = Self {
+            sync: vec![],
+            queued: vec![],
+            doomed: user.workspace().await,
+            saves: user.workspace().await,
+            workspace,
+        };
         for (runtime, code) in [("PYTHON", PYTHON), ("NODEJS", NODE)] {
             let fields = json!({"runtime": runtime, "code": code});
             made.sync.push(user.function_with(&made.workspace, fields).await);
@@ -54,7 +65,7 @@ impl Functions {
     }
 }
 
-fn fields_queued(runtime: &str, code: &str) -> Value {
+pub(crate) fn fields_queued(runtime: &str, code: &str) -> Value {
     json!({"runtime": runtime, "code": code, "execution_type": "ASYNC", "max_attempts": ATTEMPTS})
 }
 
@@ -69,11 +80,13 @@ pub(crate) struct Told {
     pub(crate) keyed: Vec<(String, String, Value, Value)>,
     /// Functions that are gone.
     pub(crate) deleted: BTreeSet<String>,
+    /// Keys, workspaces, and what the other API saved.
+    pub(crate) kept: Kept,
 }
 
 impl Told {
     /// Notes what an invocation was answered.
-    fn invoked(&mut self, function: &str, event: &Value, answer: &Value) {
+    pub(crate) fn invoked(&mut self, function: &str, event: &Value, answer: &Value) {
         let id = answer["job_id"].as_u64().expect("an id");
         let before = self.jobs.insert(id, (function.to_owned(), event.clone()));
         assert!(before.is_none(), "job {id} was given twice: {answer}");
@@ -91,10 +104,10 @@ impl Told {
 }
 
 /// Why a caller stops: the server is gone.
-struct Gone;
+pub(crate) struct Gone;
 
 /// An answer, whole; what a dead server sent the half of was not said.
-async fn send(request: RequestBuilder) -> Result<(u16, Value), Gone> {
+pub(crate) async fn send(request: RequestBuilder) -> Result<(u16, Value), Gone> {
     let response = request.send().await.map_err(|_| Gone)?;
     let status = response.status().as_u16();
     let body = response.bytes().await.map_err(|_| Gone)?;
@@ -102,31 +115,36 @@ async fn send(request: RequestBuilder) -> Result<(u16, Value), Gone> {
 }
 
 /// Calls until the server is gone.
-pub(crate) async fn call(user: Client, functions: Arc<Functions>, told: Arc<Mutex<Told>>, mut dice: Dice) {
-    let mut caller = Caller { user, functions, told };
+pub(crate) async fn call(mut caller: Caller, mut dice: Dice) {
     while caller.step(&mut dice).await.is_ok() {}
 }
 
-struct Caller {
-    user: Client,
-    functions: Arc<Functions>,
-    told: Arc<Mutex<Told>>,
+/// One of those who call at once.
+pub(crate) struct Caller {
+    pub(crate) user: Client,
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) told: Arc<Mutex<Told>>,
+    /// Tells it from the others, in every round.
+    pub(crate) number: u64,
 }
 
 impl Caller {
     async fn step(&mut self, dice: &mut Dice) -> Result<(), Gone> {
         let functions = self.functions.clone();
         match dice.roll(100) {
-            0..30 => self.invoke(pick(&functions.sync, dice), dice, false).await,
-            30..60 => self.invoke(pick(&functions.queued, dice), dice, false).await,
-            60..72 => {
+            0..22 => self.invoke(pick(&functions.sync, dice), dice, false).await,
+            22..44 => self.invoke(pick(&functions.queued, dice), dice, false).await,
+            44..54 => {
                 let all: Vec<_> = functions.all().cloned().collect();
                 self.invoke(pick(&all, dice), dice, true).await
             }
-            72..84 => self.cancel(dice).await,
-            84..92 => self.again(dice).await,
-            92..98 => self.look(dice).await,
-            _ => self.make_and_delete(dice).await,
+            54..64 => self.cancel(dice).await,
+            64..72 => self.again(dice).await,
+            72..78 => self.look(dice).await,
+            78..80 => self.make_and_delete(dice).await,
+            80..82 => self.make_and_delete_workspace(dice).await,
+            82..90 => self.use_keys(dice).await,
+            _ => self.save(dice).await,
         }
     }
 
@@ -137,6 +155,7 @@ impl Caller {
             1 => event["fails"] = json!(dice.roll(ATTEMPTS + 1)),
             // Kept as a blob, not in the table.
             2 if dice.roll(4) == 0 => event["pad"] = json!("x".repeat(70_000)),
+            3 if dice.roll(4) == 0 => event["big"] = json!(70_000 + dice.roll(500_000)),
             _ => {}
         }
         let path = format!("/functions/{function}/invoke");
@@ -230,6 +249,6 @@ impl Caller {
     }
 }
 
-fn pick<'a>(from: &'a [String], dice: &mut Dice) -> &'a String {
+pub(crate) fn pick<'a>(from: &'a [String], dice: &mut Dice) -> &'a String {
     &from[dice.roll(from.len() as u64) as usize]
 }

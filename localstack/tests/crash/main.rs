@@ -8,13 +8,14 @@
 
 mod ledger;
 mod load;
+mod tenants;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use testkit::{Client, Server};
 
-use load::{Functions, Told};
+use load::{Caller, Functions, Told};
 
 /// SplitMix64: enough to choose by, and the same everywhere.
 #[derive(Clone)]
@@ -51,7 +52,8 @@ async fn no_kill_makes_the_ledger_lie() {
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {
                 let dice = Dice(seed ^ (round << 32) ^ (caller << 24));
-                tokio::spawn(load::call(user.clone(), functions.clone(), told.clone(), dice))
+                let (user, functions, told) = (user.clone(), functions.clone(), told.clone());
+                tokio::spawn(load::call(Caller { user, functions, told, number: caller }, dice))
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(20 + dice.roll(900))).await;
@@ -65,10 +67,16 @@ async fn no_kill_makes_the_ledger_lie() {
         tokio::task::block_in_place(|| server.begin());
         let user = server.anyone().with_token(user.token().expect("logged in"));
         ledger::spot_check(&user, &told, &mut dice).await;
+        let mut kept = std::mem::take(&mut told.lock().unwrap().kept);
+        kept.check(&user, Some(&mut dice)).await;
+        told.lock().unwrap().kept = kept;
     }
     let user: Client = server.anyone().with_token(user.token().expect("logged in"));
     let told = Arc::into_inner(told).expect("every caller has ended").into_inner();
-    ledger::check(&user, &functions, &told.expect("no caller panicked")).await;
+    let mut told = told.expect("no caller panicked");
+    told.kept.check(&user, None).await;
+    ledger::check(&user, &functions, &told).await;
+    println!("{}", told.kept.describe());
 }
 
 /// A start that is cut short too.
