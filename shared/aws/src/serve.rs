@@ -26,6 +26,8 @@ const SECRET_AGE: Duration = Duration::from_secs(300);
 /// Gateway waits 30 s.
 const DIRECT_LIMIT: Duration = Duration::from_secs(30);
 
+/// The most bytes of an answer's body on its way to API Gateway: the 6 MB that Lambda carries, less what goes with it.
+const MAX_ANSWER: usize = (6 * 1024 - 64) * 1024;
 /// A SYNC run that ends within this is recorded once. Recorded before, too, it would cost twice as much, and nobody has
 /// been told of it yet (docs/adr/0007-what-is-recorded-of-a-short-run-on-aws.md).
 const SYNC_GRACE: Duration = Duration::from_millis(100);
@@ -119,6 +121,7 @@ impl Home {
                 // API Gateway does, and overrules what stands in an answer.
                 cors: false,
                 public_url: self.config.public_url.clone(),
+                max_answer: Some(MAX_ANSWER),
                 ..web::Config::default()
             },
         });

@@ -2,6 +2,9 @@
 // ---- AWS Lambda's front: the event carries the user's event and context, the answer is the envelope. -------------
 
 const LOGS_LIMIT = 256 * 1024;
+// Bytes of a result beyond which it is packed: Lambda carries 6 MB, and JSON in JSON grows.
+const PACKED = 1024 * 1024;
+const { deflateSync } = require('node:zlib');
 const LEVELS = { d: 'debug', i: 'info', w: 'warn', e: 'error' };
 const passOn = fs.writeSync;
 const folder = __dirname + path.sep;
@@ -62,7 +65,9 @@ exports.handler = async (request, aws) => {
     envelope.duration_ms = took();
     // One turn of the loop, so that a rejection nobody handles is this run's.
     await Promise.race([new Promise((resolve) => setImmediate(resolve)), failed]);
-    envelope.output = encode(value);
+    const text = encode(value);
+    if (byteLength(text) > PACKED) envelope.packed = deflateSync(text, { level: 1 }).toString('base64');
+    else envelope.output = text;
   } catch (error) {
     envelope.duration_ms ||= took();
     envelope.error = error instanceof Rejected ? describe(error.reason, folder, error.prefix) : describe(error, folder);

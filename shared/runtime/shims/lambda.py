@@ -3,6 +3,8 @@
 # ---- AWS Lambda's front: the event carries the user's event and context, the answer is the envelope. -------------
 
 LOGS_LIMIT = 256 * 1024
+# Bytes of a result beyond which it is packed: Lambda carries 6 MB, and JSON in JSON grows.
+PACKED = 1024 * 1024
 LEVELS = {"d": "debug", "i": "info", "w": "warn", "e": "error"}
 
 
@@ -36,7 +38,9 @@ class _Log:
 _log = _Log()
 sys.stdout = Stream("i", 1, _log.write)
 sys.stderr = Stream("e", 2, _log.write)
+import base64
 import warnings
+import zlib
 
 warnings.showwarning = show_warning
 if hasattr(sys, "set_int_max_str_digits"):
@@ -68,7 +72,11 @@ def lambda_handler(request, aws):
             started = perf_counter_ns()
         result = call(_handler, request["event"], context)
         took = perf_counter_ns() - started
-        envelope["output"] = encode(result).decode()
+        data = encode(result)
+        if len(data) > PACKED:
+            envelope["packed"] = base64.b64encode(zlib.compress(data, 1)).decode()
+        else:
+            envelope["output"] = data.decode()
     except BaseException as error:
         took = perf_counter_ns() - started
         envelope["error"] = describe(error, _source, context.memory_mb)

@@ -1,7 +1,12 @@
 //! What goes to a Lambda function that wraps user code, and what comes back.
 
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use domain::job::{Outcome, cut_error};
-use domain::{FunctionId, JobId, LogLine, Logs};
+use domain::{FunctionId, JobId, LogLine, Logs, limits};
+use flate2::read::ZlibDecoder;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -35,9 +40,14 @@ pub fn request(context: &Context<'_>, event: &[u8]) -> Result<Vec<u8>, serde_jso
     serde_json::to_vec(&Request { context, event: serde_json::from_slice(event)? })
 }
 
+/// What is said of an answer that makes no sense.
+const NO_RESULT: &str = "The function answered with something else than a result.";
+
 #[derive(Deserialize)]
 struct Envelope {
     output: Option<String>,
+    /// A large output: Base64 of it, deflated.
+    packed: Option<String>,
     error: Option<String>,
     #[serde(default)]
     logs: Vec<LogLine>,
@@ -51,7 +61,7 @@ struct Envelope {
 pub fn outcome(payload: &[u8], took_ms: f64) -> Outcome {
     let Ok(envelope) = serde_json::from_slice::<Envelope>(payload) else {
         return Outcome {
-            result: Err("The function answered with something else than a result.".to_owned()),
+            result: Err(NO_RESULT.to_owned()),
             logs: Logs::default(),
             duration: took_ms,
             cold_start: false,
@@ -61,18 +71,53 @@ pub fn outcome(payload: &[u8], took_ms: f64) -> Outcome {
     for line in envelope.logs {
         logs.push(line.level, line.text);
     }
-    let result = match (envelope.error, envelope.output) {
-        (Some(error), _) => Err(cut_error(&error)),
-        (None, Some(output)) => output::check(output.into_bytes()),
-        (None, None) => Err("The function answered without a result.".to_owned()),
+    let result = match (envelope.error, envelope.output, envelope.packed) {
+        (Some(error), ..) => Err(cut_error(&error)),
+        (None, Some(output), _) => output::check(output.into_bytes()),
+        (None, None, Some(packed)) => unpacked(&packed).and_then(output::check),
+        (None, None, None) => Err("The function answered without a result.".to_owned()),
     };
     let duration = envelope.duration_ms.filter(|ms| (0.0..=took_ms).contains(ms)).unwrap_or(took_ms);
     Outcome { result, logs, duration, cold_start: envelope.cold_start }
 }
 
+/// At most one byte more than a result may have, whatever a few bytes claim to be.
+fn unpacked(packed: &str) -> Result<Vec<u8>, String> {
+    let most = limits::OUTPUT as u64 + 1;
+    let deflated = STANDARD.decode(packed).map_err(|_| NO_RESULT)?;
+    let mut output = Vec::new();
+    let read = ZlibDecoder::new(&deflated[..]).take(most).read_to_end(&mut output);
+    read.map(|_| output).map_err(|_| NO_RESULT.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
     use super::*;
+
+    fn packed(output: &[u8]) -> Outcome {
+        let mut deflated = ZlibEncoder::new(Vec::new(), Compression::fast());
+        deflated.write_all(output).unwrap();
+        let packed = STANDARD.encode(deflated.finish().unwrap());
+        outcome(format!(r#"{{"output":null,"packed":"{packed}"}}"#).as_bytes(), 1.0)
+    }
+
+    #[test]
+    fn a_large_output_comes_packed_and_grows_no_larger_than_it_may() {
+        let whole = format!("\"{}\"", "x".repeat(limits::OUTPUT - 2));
+        assert_eq!(packed(whole.as_bytes()).result, Ok(whole));
+        for (bytes, why) in [(vec![b' '; 20 << 20], "too large"), (b"NaN".to_vec(), "not JSON")] {
+            let error = packed(&bytes).result.unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+        for forged in [r#"{"packed":"!"}"#, r#"{"packed":"AAAA"}"#, r#"{"packed":""}"#] {
+            assert!(outcome(forged.as_bytes(), 1.0).result.is_err(), "{forged}");
+        }
+    }
 
     #[test]
     fn an_envelope_is_read_with_care() {

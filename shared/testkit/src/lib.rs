@@ -18,6 +18,14 @@ pub const ECHO_PY: &str =
 pub const ECHO_JS: &str =
     "exports.handler = async (event) => { console.log('hello'); return {event, from: 'node'}; };\n";
 
+/// What was compressed with gzip.
+pub fn gunzip(bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(bytes), &mut whole);
+    read.expect("the body is gzip");
+    whole
+}
+
 /// A name that no other test has.
 pub fn unique(prefix: &str) -> String {
     format!("{prefix}{}", &uuid::Uuid::new_v4().simple().to_string()[..12])

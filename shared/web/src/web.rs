@@ -44,6 +44,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Bytes of a request's body.
     pub max_body: usize,
+    /// Bytes of an answer as a string in JSON, where it travels as one (Lambda); `None` for any number.
+    pub max_answer: Option<usize>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             public_url: None,
             max_body: limits::REQUEST_BODY,
+            max_answer: None,
             body_timeout: Duration::from_secs(30),
         }
     }

@@ -117,3 +117,24 @@ async fn runs_of_one_function_share_a_process_and_those_of_another_never_do() {
     }
     assert_eq!(counts, [1, 2, 1, 3].map(Value::from));
 }
+
+#[tokio::test]
+async fn results_of_megabytes_come_back_whole() {
+    let user = Server::shared().user().await;
+    // Mostly quotes, which JSON in JSON writes as two bytes each.
+    for (runtime, code) in [
+        ("PYTHON", "def handler(event):\n    return [''] * 1_500_000"),
+        ("NODEJS", "exports.handler = () => Array(1500000).fill('')"),
+    ] {
+        let function = user.function(runtime, code).await;
+        let request = user.request(Method::POST, &format!("/functions/{function}/invoke"));
+        let answer = user.send(request.header("accept-encoding", "gzip")).await;
+        let text = match answer.header("content-encoding") {
+            Some("gzip") => testkit::gunzip(&answer.body),
+            _ => answer.body.to_vec(),
+        };
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&text[..text.len().min(500)]));
+        let ran: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(ran["output"].as_array().map(Vec::len), Some(1_500_000), "{runtime}: {}", ran["error"]);
+    }
+}

@@ -5,8 +5,8 @@
 //!
 //! Large events and results don't go through S3. User code's role may do nothing there, so the shim would need signed
 //! addresses, and user code shares the shim's process: every run would hand a tenant the right to upload gigabytes to
-//! our bucket. What is gained would be the last part below 6 MB, and that the front door, a Lambda function behind
-//! the same limit, could neither have taken in nor give out: there too JSON travels as a string in JSON.
+//! our bucket. Nor is there need: an event came in through a Lambda function behind the same limit, with more around it
+//! than it has here, and a result beyond 1 MB comes packed (`runtime::envelope`), so that the 6 MB it may have fit.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use runtime::envelope::{Context, request};
 
 use super::deploy::backoff;
 use super::outcome;
-use super::release::Release;
+use super::release::{Release, run_seconds};
 use super::{LambdaRuntime, failed};
 use crate::retry::{Backoff, code, describe};
 
@@ -99,7 +99,7 @@ impl LambdaRuntime {
         payload: Blob,
         settings: &Settings,
     ) -> Result<InvokeOutput, Refusal> {
-        let time = Duration::from_secs(settings.timeout_seconds.into()) + GRACE;
+        let time = Duration::from_secs(run_seconds(settings).into()) + GRACE;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(2))
             .operation_attempt_timeout(time)

@@ -12,8 +12,8 @@
 //! How many run at once is the account's concurrency. Where that is used up Lambda says so, and an invocation waits for
 //! as long as its `patience` says.
 //!
-//! Lambda takes 6 MB and answers 6 MB, a run's context, logs and the escapes of JSON in JSON included. What doesn't fit
-//! fails the run with an error that says so; see [`invoke`](self) for why it doesn't go through S3.
+//! Lambda takes 6 MB and answers 6 MB. Events came in by that way already, and large results come packed; what still
+//! doesn't fit fails the run with an error that says so. See [`invoke`](self) for why it doesn't go through S3.
 //!
 //! Needs of IAM, on functions that begin with the prefix: to invoke `lambda:InvokeFunction`; to deploy (and so to
 //! invoke what isn't there) `lambda:GetFunctionConfiguration`, `CreateFunction`, `UpdateFunctionCode`,

@@ -9,6 +9,8 @@ use domain::job::{Outcome, cut_error};
 use domain::{Level, Logs, Settings};
 use serde::Deserialize;
 
+use super::release::run_seconds;
+
 /// Lambda's word on a function that failed without answering.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -38,7 +40,9 @@ fn explain(error: &FunctionError, settings: &Settings) -> String {
     let (kind, message) = (error.error_type.as_str(), error.error_message.as_str());
     // In the local pool's words.
     if kind == "Sandbox.Timedout" || message.contains("Task timed out after") {
-        return format!("Task timed out after {} seconds", settings.timeout_seconds);
+        let (asked, got) = (settings.timeout_seconds, run_seconds(settings));
+        let why = if got < asked { ": on AWS no run lasts longer" } else { "" };
+        return format!("Task timed out after {got} seconds{why}");
     }
     if kind == "Runtime.OutOfMemory" || message.contains("signal: killed") {
         return format!(
@@ -139,6 +143,16 @@ mod tests {
             let error = failed(payload);
             assert!(error.contains(text), "{payload}: {error}");
         }
+    }
+
+    #[test]
+    fn a_run_that_aws_ends_early_is_told_so() {
+        let settings = Settings { timeout_seconds: 900, ..Settings::default() };
+        let error = FunctionError { error_type: "Sandbox.Timedout".into(), ..FunctionError::default() };
+        assert_eq!(
+            explain(&error, &settings),
+            "Task timed out after 840 seconds: on AWS no run lasts longer"
+        );
     }
 
     #[test]

@@ -13,6 +13,15 @@ use super::package::hex;
 /// What user code runs on. Graviton: a fifth cheaper than x86 for the same memory and time.
 pub(super) const ARCHITECTURE: Architecture = Architecture::Arm64;
 
+/// The longest that a run lasts, in seconds: less than a worker lives, which is a Lambda function too
+/// (docs/adr/0008-runs-on-aws-last-840-seconds-at-most.md).
+const LONGEST_RUN: u32 = 840;
+
+/// How long a run may take, in seconds.
+pub(super) fn run_seconds(settings: &Settings) -> u32 {
+    settings.timeout_seconds.min(LONGEST_RUN)
+}
+
 /// What a release is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Release<'a> {
@@ -40,7 +49,7 @@ impl Release<'_> {
         add(self.role);
         add(ARCHITECTURE.as_str());
         add(&self.settings.memory_mb.to_string());
-        add(&self.settings.timeout_seconds.to_string());
+        add(&run_seconds(self.settings).to_string());
         for (name, value) in &self.settings.environment {
             add(name);
             add(value);
@@ -71,7 +80,7 @@ impl Release<'_> {
 
     /// Seconds, in Lambda's type.
     pub(super) fn timeout(&self) -> i32 {
-        i32::try_from(self.settings.timeout_seconds).unwrap_or(i32::MAX)
+        i32::try_from(run_seconds(self.settings)).unwrap_or(i32::MAX)
     }
 
     pub(super) fn environment(&self) -> Environment {

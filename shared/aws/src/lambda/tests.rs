@@ -331,6 +331,10 @@ async fn everything_that_makes_a_release_is_in_its_alias() {
         alias(&version, &Settings { environment: environment("A", "BC"), ..settings.clone() }),
         alias(&version, &Settings { environment: environment("AB", "C"), ..settings.clone() }),
     ];
+    // Nor are they others where Lambda is told the same.
+    let long = |timeout_seconds| alias(&version, &Settings { timeout_seconds, ..settings.clone() });
+    assert_eq!(long(840), long(900));
+    assert_ne!(long(839), long(840));
     let all: std::collections::HashSet<_> = others.iter().chain([&plain]).collect();
     assert_eq!(all.len(), 7);
     assert!(all.iter().all(|alias| alias.len() <= 128));

@@ -12,8 +12,8 @@ use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::error::Carried;
-use crate::layers::body;
 use crate::layers::observe::{Operation, RequestId};
+use crate::layers::{body, carry};
 use crate::{Error, Style, Web, idempotency};
 
 /// What an API's layer knows.
@@ -37,6 +37,7 @@ pub(crate) struct Route {
 pub(crate) async fn around(State(around): State<Around>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str).to_owned();
     let route = around.route(&request);
+    let gzip = carry::takes_gzip(request.headers());
     if let Some(route) = &route {
         tracing::Span::current().record("operation", &*route.operation);
     }
@@ -48,8 +49,12 @@ pub(crate) async fn around(State(around): State<Around>, request: Request, next:
                 idempotency::once(&around.web, request, |request| inner.answer(request, next, inner_id));
             answer.await.unwrap_or_else(|refused| around.render(refused, &id))
         }
-        Ok(request) => around.answer(request, next, id).await,
+        Ok(request) => around.clone().answer(request, next, id.clone()).await,
     };
+    if let Some(most) = around.web.config.max_answer {
+        let fitted = carry::fit(response, gzip, most).await;
+        response = fitted.unwrap_or_else(|error| around.render(error.into_response(), &id));
+    }
     if let Some(route) = route {
         response.extensions_mut().insert(Operation(route.operation));
     }

@@ -1,0 +1,152 @@
+//! Answers that the front door can't carry: compressed where the caller takes that, refused in words where not. API
+//! Gateway would answer 500.
+
+use std::io::Write;
+
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::response::Response;
+use domain::Kind;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue};
+
+use crate::Error;
+
+/// Whether a request takes gzip.
+pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        let refused = |part: &str| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
+        named && !parts.any(refused)
+    })
+}
+
+/// The response, if it takes at most `most` bytes as a string in JSON; compressed if it does then.
+pub(crate) async fn fit(response: Response, gzip: bool, most: usize) -> Result<Response, Error> {
+    // No byte takes more than the six of `\u0000`.
+    if response.body().size_hint().upper().is_some_and(|upper| upper.saturating_mul(6) <= most as u64) {
+        return Ok(response);
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.map_err(|error| Error(domain::Error::internal(error)))?;
+    if carried(&parts.headers, &bytes) <= most {
+        return Ok(Response::from_parts(parts, bytes.into()));
+    }
+    if gzip && !parts.headers.contains_key(CONTENT_ENCODING) {
+        let packed = packed(&bytes).map_err(|error| Error(domain::Error::internal(error)))?;
+        if in_base64(packed.len()) <= most {
+            parts.headers.remove(CONTENT_LENGTH);
+            parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            parts.headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+            return Ok(Response::from_parts(parts, Body::from(packed)));
+        }
+    }
+    Err(Error(domain::Error::new(
+        Kind::TooLarge,
+        "ANSWER_TOO_LARGE",
+        format!(
+            "The answer has {} bytes, and with what carrying it adds more than {most} can't be carried. Ask with \
+             `Accept-Encoding: gzip`, which most answers fit by.",
+            bytes.len()
+        ),
+    )))
+}
+
+/// How many bytes it takes on its way through Lambda. Source: lambda_http, which sends text as such and the rest in Base64.
+fn carried(headers: &HeaderMap, bytes: &Bytes) -> usize {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_text =
+        kind.starts_with("text") || ["json", "xml", "javascript"].iter().any(|word| kind.contains(word));
+    let in_json = |byte: &u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    match is_text && !headers.contains_key(CONTENT_ENCODING) {
+        true => bytes.iter().map(in_json).sum(),
+        false => in_base64(bytes.len()),
+    }
+}
+
+fn in_base64(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes)?;
+    packed.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    const MOST: usize = 1000;
+
+    fn response(kind: &'static str, bytes: &[u8]) -> Response {
+        let mut response = Response::new(Body::from(bytes.to_vec()));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+    }
+
+    async fn body(response: Response) -> Bytes {
+        to_bytes(response.into_body(), usize::MAX).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_fits_stays_as_it_is() {
+        for (kind, bytes) in [
+            ("application/json", vec![b'x'; MOST]),
+            ("application/json", vec![b'"'; MOST / 2]),
+            ("application/problem+json", vec![b'x'; MOST]),
+            ("text/plain", vec![1; MOST / 6]),
+            ("image/png", vec![0xff; MOST / 4 * 3]),
+        ] {
+            let fitted = fit(response(kind, &bytes), true, MOST).await.unwrap();
+            assert!(!fitted.headers().contains_key(CONTENT_ENCODING), "{kind}");
+            assert_eq!(body(fitted).await, bytes, "{kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_is_compressed_or_refused() {
+        for (kind, bytes) in [
+            ("application/json", vec![b'x'; MOST + 1]),
+            ("application/json", vec![b'"'; MOST / 2 + 1]),
+            ("image/png", vec![0xff; MOST]),
+        ] {
+            let refused = fit(response(kind, &bytes), false, MOST).await.unwrap_err();
+            assert_eq!((refused.0.kind, refused.0.code), (Kind::TooLarge, "ANSWER_TOO_LARGE"));
+            let fitted = fit(response(kind, &bytes), true, MOST).await.unwrap();
+            assert_eq!(fitted.headers()[CONTENT_ENCODING], "gzip");
+            let mut text = Vec::new();
+            flate2::read::GzDecoder::new(&body(fitted).await[..]).read_to_end(&mut text).unwrap();
+            assert_eq!(text, bytes);
+        }
+        // What no compression makes small: two bytes of each product of a generator.
+        let noise = (0..2000_u32).scan(1_u32, |state, _| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            Some((*state >> 16).to_le_bytes()[0])
+        });
+        assert!(fit(response("image/png", &noise.collect::<Vec<_>>()), true, MOST).await.is_err());
+    }
+
+    #[test]
+    fn callers_say_whether_they_take_gzip() {
+        let takes = |text: &'static str| {
+            takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(text))]))
+        };
+        for text in ["gzip", "br, GZIP;q=0.5", "*", "deflate,gzip;q=1.0"] {
+            assert!(takes(text), "{text}");
+        }
+        for text in ["", "br", "gzip;q=0", "gzip; q=0.0", "xgzip"] {
+            assert!(!takes(text), "{text}");
+        }
+    }
+}
