@@ -38,8 +38,8 @@ crash: ## Kill a live server 200 times, and check its ledger
 simulate: ## Simulate the job machine over 20,000 schedules
 	FUNCTION_RUNNER_SCHEDULES=20000 $(CARGO) test --release -p app --test simulation --locked -- --nocapture
 
-bench: ## Measure against floors and peers, which it installs; writes docs/PERFORMANCE.md
-	python3 localstack/bench/run.py
+bench: ## Measure against floors and peers, which it installs; writes docs/PERFORMANCE.md (ARGS="invoke --seconds 1")
+	python3 localstack/bench/run.py $(ARGS)
 
 $(VENV)/.fuzz: shared/testkit/fuzz/requirements.txt
 	python3 -m venv $(VENV)

@@ -1,10 +1,12 @@
 //! `make bench`'s load generator and floors: `load ADDRESS SECONDS CONNECTIONS STATUS EXPECTED` sends the request on its
 //! stdin over kept-alive connections, one after another on each, checks every answer, and prints what it measured as
-//! JSON; `floor-run` and `floor-read` serve the least that a runner and a control plane can be.
+//! JSON (`1000x` for seconds is a thousand requests, however long they take); `floor-run` and `floor-read` serve the least that a runner and a control plane can be.
 
 mod floor;
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,13 +18,18 @@ fn main() {
     match arguments[..] {
         ["floor-run", program, script] => floor::run(program, script),
         ["floor-read"] => floor::read(),
-        ["load", address, seconds, connections, status, expected] => {
+        ["load", address, length, connections, status, expected] => {
             let mut request = Vec::new();
             std::io::stdin().read_to_end(&mut request).expect("stdin");
             let plan = Plan {
                 address: address.to_owned(),
                 request,
-                length: Duration::from_secs_f64(seconds.parse().expect("seconds")),
+                length: match length.strip_suffix('x') {
+                    Some(count) => {
+                        Length::Requests(Arc::new(AtomicI64::new(count.parse().expect("a number"))))
+                    }
+                    None => Length::Time(Duration::from_secs_f64(length.parse().expect("seconds"))),
+                },
                 head: format!("HTTP/1.1 {status} "),
                 expected: expected.to_owned(),
             };
@@ -36,11 +43,19 @@ fn main() {
 struct Plan {
     address: String,
     request: Vec<u8>,
-    length: Duration,
+    length: Length,
     /// What an answer begins with.
     head: String,
     /// What its body holds.
     expected: String,
+}
+
+/// When to stop.
+#[derive(Clone)]
+enum Length {
+    Time(Duration),
+    /// When so many, less one for each that begins, were sent on all connections together.
+    Requests(Arc<AtomicI64>),
 }
 
 fn load(plan: Plan, connections: usize) {
@@ -70,10 +85,14 @@ async fn one(plan: Plan) -> Vec<u64> {
     let mut stream = TcpStream::connect(&plan.address).await.expect("it listens");
     stream.set_nodelay(true).expect("a socket");
     let (mut nanos, mut answer) = (Vec::with_capacity(1 << 16), Vec::with_capacity(1 << 14));
-    let until = Instant::now() + plan.length;
+    let start = Instant::now();
     loop {
         let began = Instant::now();
-        if began >= until {
+        let over = match &plan.length {
+            Length::Time(length) => began.duration_since(start) >= *length,
+            Length::Requests(left) => left.fetch_sub(1, Ordering::Relaxed) <= 0,
+        };
+        if over {
             return nanos;
         }
         stream.write_all(&plan.request).await.expect("it takes requests");
