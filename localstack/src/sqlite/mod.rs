@@ -1,19 +1,21 @@
 //! The table and the queue in one SQLite file, `function-runner.db`.
 //!
-//! One writer thread takes what has been asked for meanwhile and commits it together, table and queue alike. Answers go
+//! There is one writer. What has been asked for while it was busy is committed together, table and queue alike. Answers go
 //! out after the commit, which is what a `kill -9` leaves; those that asked for more wait for the disk as well, on
 //! another thread, so that nobody else waits with them. Readers have connections of their own and see whatever was
 //! acknowledged before they began.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+mod cache;
 mod checkpointer;
 mod clock;
 mod connection;
+mod desk;
 mod fault;
 mod lanes;
 #[cfg(test)]
@@ -39,10 +41,13 @@ pub use queue::{DeadLetter, QueueConfig, SqliteQueue};
 pub use schema::SCHEMA_VERSION;
 pub use table::SqliteTable;
 
+use cache::Cache;
 use clock::Clock;
+use desk::Desk;
 use fault::Fault;
 use readers::Readers;
 use request::Request;
+use writer::{Helpers, Writer};
 
 /// The database's name in the data directory.
 pub const FILE_NAME: &str = "function-runner.db";
@@ -113,16 +118,17 @@ pub struct Database {
 
 /// What the table and the queue have of the database.
 struct Shared {
-    requests: mpsc::Sender<Request>,
+    desk: Arc<Desk>,
     readers: Readers,
+    cache: Arc<Cache>,
 }
 
 impl Shared {
     /// Whether writing and reading work.
     async fn probe(&self) -> Result<(), Fault> {
         let (reply, answer) = oneshot::channel();
-        // Where the writer has ended, the reply is dropped with the request, and that is what is seen below.
-        let _ = self.requests.send(Request::Probe { reply });
+        // Where the writer has failed, the reply is dropped with the request, and that is what is seen below.
+        self.desk.hand_in(Request::Probe { reply });
         answer.await.unwrap_or_else(|_| Err(Fault::passing("the database's writer has ended")))?;
         self.readers.read(|connection| {
             Ok(connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()))?)
@@ -145,12 +151,12 @@ impl Database {
         let readers = Readers::open(&path).map_err(damaged)?;
         let io = |source| OpenError::Io { path: path.clone(), source };
         let (syncer, sync_thread) = syncer::start(&path).map_err(io)?;
-        let (requests, inbox) = mpsc::channel();
         let (checkpointer, checkpoint_thread) = checkpointer::start(&path).map_err(io)?;
-        let helpers = writer::Helpers { syncer, checkpointer };
-        let writer = writer::Writer::new(opened, (requests.clone(), inbox), lanes, clock, helpers);
-        let write_thread = writer.start().map_err(io)?;
-        let shared = Arc::new(Shared { requests, readers });
+        let cache = Arc::new(Cache::new());
+        let helpers = Helpers { syncer, checkpointer, cache: cache.clone() };
+        let desk = Desk::new(|desk| Writer::new(opened, desk, lanes, clock, helpers));
+        let write_thread = desk.start().map_err(io)?;
+        let shared = Arc::new(Shared { desk, readers, cache });
         Ok(Self {
             table: Arc::new(SqliteTable::new(shared.clone())),
             shared,
@@ -172,8 +178,7 @@ impl Database {
     /// Finishes what was asked for, folds the log into the database file, and lets go of the directory. Whoever still
     /// has the table or the queue is told that they are away.
     pub fn close(&self) {
-        // Fails only where the writer has ended already.
-        let _ = self.shared.requests.send(Request::Close);
+        self.shared.desk.close();
         self.shared.readers.close();
         for thread in self.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             // A thread that panicked has nothing left to finish.

@@ -1,5 +1,4 @@
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -7,6 +6,7 @@ use domain::JobId;
 use ports::{Delivery, Message, PortError, Queue};
 use tokio::sync::oneshot;
 
+use super::desk::Desk;
 use super::request::{Receipt, Reply, Request, Settlement, Waiter};
 use super::{Shared, messages};
 
@@ -64,8 +64,8 @@ impl SqliteQueue {
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T, PortError>) -> Request) -> Result<T, PortError> {
         let (reply, answer) = oneshot::channel();
-        // Where the writer has ended, the reply is dropped with the request, and that is what is seen below.
-        let _ = self.shared.requests.send(request(reply));
+        // Where the writer has failed, the reply is dropped with the request, and that is what is seen below.
+        self.shared.desk.hand_in(request(reply));
         answer.await.unwrap_or_else(|_| Err(PortError::new("queue", "the database's writer has ended")))
     }
 
@@ -119,11 +119,11 @@ impl Queue for SqliteQueue {
 /// Deliveries on their way to a worker. Those that don't arrive (its future was dropped) are shown again at once.
 pub(super) struct Claimed {
     deliveries: Vec<Delivery>,
-    back: Sender<Request>,
+    back: Weak<Desk>,
 }
 
 impl Claimed {
-    pub(super) fn new(deliveries: Vec<Delivery>, back: Sender<Request>) -> Self {
+    pub(super) fn new(deliveries: Vec<Delivery>, back: Weak<Desk>) -> Self {
         Self { deliveries, back }
     }
 
@@ -135,9 +135,9 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         for delivery in &self.deliveries {
-            if let Some(receipt) = Receipt::parse(&delivery.receipt) {
-                // Where the writer has ended, opening the database anew shows them again.
-                let _ = self.back.send(Request::Settle { receipt, how: Settlement::Return, reply: None });
+            // Where the database is closed, opening it anew shows them again.
+            if let (Some(receipt), Some(desk)) = (Receipt::parse(&delivery.receipt), self.back.upgrade()) {
+                desk.hand_in(Request::Settle { receipt, how: Settlement::Return, reply: None });
             }
         }
     }

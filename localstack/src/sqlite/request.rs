@@ -46,8 +46,6 @@ pub(super) enum Request {
     Probe {
         reply: Reply<(), Fault>,
     },
-    /// Finish.
-    Close,
 }
 
 /// Somebody who waits for messages.
@@ -110,7 +108,19 @@ where
     })
 }
 
+/// The most writes that are short.
+const SHORT: usize = 16;
+
 impl Request {
+    /// Whether it takes about as long as changing to another thread.
+    pub(super) fn is_short(&self) -> bool {
+        match self {
+            Self::Write { writes, .. } => writes.len() <= SHORT,
+            Self::Update { .. } | Self::Send { .. } | Self::Receive(_) | Self::Settle { .. } => true,
+            Self::Expire { .. } | Self::Probe { .. } => false,
+        }
+    }
+
     /// Says why it is not done.
     pub(super) fn refuse(self, fault: &Fault) {
         let refused = Err(fault);
@@ -123,7 +133,7 @@ impl Request {
             }
             Self::Receive(waiter) => drop(waiter.reply.send(Err(fault.clone().into()))),
             Self::Probe { reply } => answer(reply, Ok(()))(refused),
-            Self::Settle { reply: None, .. } | Self::Close => {}
+            Self::Settle { reply: None, .. } => {}
         }
     }
 }

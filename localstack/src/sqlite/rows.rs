@@ -14,12 +14,13 @@ const GET: &str =
 const PUT: &str = "INSERT INTO items (pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (pk, sk) DO UPDATE SET gsi1pk = ?3, gsi1sk = ?4, gsi2pk = ?5, gsi2sk = ?6, ttl = ?7, body = ?8";
+const CHANGE: &str = "UPDATE items SET body = ?3 WHERE pk = ?1 AND sk = ?2";
 const DELETE: &str = "DELETE FROM items WHERE pk = ?1 AND sk = ?2";
 const EXPIRE: &str = "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE ttl <= ?1 LIMIT ?2)";
 
 /// All of these, for the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 4] = [GET, PUT, DELETE, EXPIRE];
+pub(super) const STATEMENTS: [&str; 5] = [GET, PUT, CHANGE, DELETE, EXPIRE];
 
 /// The item in a row of [`COLUMNS`].
 pub(super) fn item(row: &Row<'_>) -> Result<Item> {
@@ -42,10 +43,15 @@ pub(super) fn get(connection: &Connection, key: &Key) -> Result<Option<Item>> {
     connection.prepare_cached(GET)?.query_row([&key.pk, &key.sk], item).optional()
 }
 
+/// The item at the key, and how many bytes of attributes it has.
+pub(super) fn get_sized(connection: &Connection, key: &Key) -> Result<Option<(Item, usize)>> {
+    let sized = |row: &Row<'_>| Ok((item(row)?, body_len(row)?));
+    connection.prepare_cached(GET)?.query_row([&key.pk, &key.sk], sized).optional()
+}
+
 /// Stores the item in place of any at its key.
 pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
-    let body = serde_json::to_string(&item.attributes)
-        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+    let body = body(item)?;
     let [gsi1, gsi2] = [&item.gsi1, &item.gsi2].map(Option::as_ref);
     connection.prepare_cached(PUT)?.execute(params![
         item.key.pk,
@@ -58,6 +64,16 @@ pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
         body
     ])?;
     Ok(())
+}
+
+/// Stores the item's attributes. It is there, and where it was in the indexes.
+pub(super) fn put_attributes(connection: &Connection, item: &Item) -> Result<()> {
+    connection.prepare_cached(CHANGE)?.execute(params![item.key.pk, item.key.sk, body(item)?])?;
+    Ok(())
+}
+
+fn body(item: &Item) -> Result<String> {
+    serde_json::to_string(&item.attributes).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 /// Removes the item at the key, if there is one.

@@ -33,8 +33,8 @@ impl SqliteTable {
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T, TableError>) -> Request) -> Result<T, TableError> {
         let (reply, answer) = oneshot::channel();
-        // Where the writer has ended, the reply is dropped with the request, and that is what is seen below.
-        let _ = self.shared.requests.send(request(reply));
+        // Where the writer has failed, the reply is dropped with the request, and that is what is seen below.
+        self.shared.desk.hand_in(request(reply));
         answer
             .await
             .unwrap_or_else(|_| Err(TableError::Unavailable("the database's writer has ended".into())))
@@ -57,7 +57,8 @@ impl SqliteTable {
 #[async_trait]
 impl Table for SqliteTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
-        Ok(self.shared.readers.read(|connection| Ok(rows::get(connection, key)?))?)
+        let read = || self.shared.readers.read(|connection| Ok(rows::get_sized(connection, key)?));
+        Ok(self.shared.cache.get(key, read)?)
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {

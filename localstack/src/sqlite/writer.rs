@@ -1,15 +1,16 @@
-//! The one thread that writes.
+//! What writes: one connection, in one hand at a time.
 
 use std::collections::VecDeque;
-use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use ports::{Durability, TableError, Write};
 use rusqlite::Connection;
 
+use super::cache::{Cache, Changing};
 use super::clock::{Clock, later};
+use super::desk::Desk;
 use super::fault::Fault;
 use super::lanes::Lanes;
 use super::messages;
@@ -19,8 +20,6 @@ use super::request::{Answer, Request, Waiter, answer};
 use super::rows;
 use super::schema::SCHEMA_VERSION;
 
-/// The most requests in one commit, so that the first of them doesn't wait for too many others.
-const MAX_BATCH: usize = 512;
 /// How many requests and rows make it worth folding the log in: about 4 MB of it.
 const CHECKPOINT_EVERY: usize = 500;
 /// How soon to look again whether the database works, where messages are waited for.
@@ -30,13 +29,15 @@ const DEAD_LETTERS_KEPT: i64 = 14 * 24 * 3600 * 1000;
 
 pub(super) struct Writer {
     connection: Connection,
-    inbox: Receiver<Request>,
     /// For deliveries to come back by.
-    outbox: Sender<Request>,
+    desk: Weak<Desk>,
     lanes: Lanes,
+    overlay: Overlay,
     /// Whether a commit failed, so that the lanes must be read anew.
     stale: bool,
     waiters: VecDeque<Waiter>,
+    /// When the thread that writes looks again by itself.
+    planned: Option<Instant>,
     clock: Clock,
     helpers: Helpers,
     /// What has been written since the checkpointer was last asked.
@@ -45,10 +46,11 @@ pub(super) struct Writer {
     ailing: bool,
 }
 
-/// The threads that wait for the disk. They end when these are dropped.
+/// What the writer tells what it does. The threads that wait for the disk end when these are dropped.
 pub(super) struct Helpers {
     pub(super) syncer: Sender<Vec<Answer>>,
     pub(super) checkpointer: SyncSender<()>,
+    pub(super) cache: Arc<Cache>,
 }
 
 /// The answers of a batch, by what they wait for.
@@ -61,18 +63,19 @@ struct Answers {
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        (outbox, inbox): (Sender<Request>, Receiver<Request>),
+        desk: Weak<Desk>,
         lanes: Lanes,
         clock: Clock,
         helpers: Helpers,
     ) -> Self {
         Self {
             connection,
-            inbox,
-            outbox,
+            desk,
             lanes,
+            overlay: Overlay::default(),
             stale: false,
             waiters: VecDeque::new(),
+            planned: None,
             clock,
             helpers,
             unfolded: 0,
@@ -80,44 +83,32 @@ impl Writer {
         }
     }
 
-    /// Runs until [`Request::Close`].
-    pub(super) fn start(mut self) -> io::Result<JoinHandle<()>> {
-        std::thread::Builder::new().name("sqlite-write".into()).spawn(move || {
-            let mut open = true;
-            while open {
-                let mut batch = self.next_batch();
-                if let Some(end) = batch.iter().position(|request| matches!(request, Request::Close)) {
-                    batch.truncate(end);
-                    open = false;
-                }
-                self.process(batch);
-            }
-            let closed = Fault::passing("the database is closed");
-            self.waiters
-                .drain(..)
-                .map(Request::Receive)
-                .chain(self.inbox.try_iter())
-                .for_each(|request| request.refuse(&closed));
-            // What it can't fold in now, it will when it is next opened.
-            if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
-                tracing::warn!(%error, "the log was not folded into the database");
-            }
-        })
+    /// Refuses those who still wait, and folds the log in. The last thing it does.
+    pub(super) fn finish(self, closed: &Fault) {
+        self.waiters.into_iter().map(Request::Receive).for_each(|request| request.refuse(closed));
+        // What it can't fold in now, it will when it is next opened.
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(%error, "the log was not folded into the database");
+        }
     }
 
-    /// What has been asked for meanwhile; waits until there is something, or something is due.
-    fn next_batch(&mut self) -> Vec<Request> {
-        let first = match self.next_due() {
-            None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(due) => self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())),
-        };
-        let first = match first {
-            Ok(request) => request,
-            Err(RecvTimeoutError::Timeout) => return Vec::new(),
-            // Nobody is left to ask.
-            Err(RecvTimeoutError::Disconnected) => Request::Close,
-        };
-        std::iter::once(first).chain(self.inbox.try_iter().take(MAX_BATCH - 1)).collect()
+    /// Whether there is something to do though nobody asks.
+    pub(super) fn is_due(&self) -> bool {
+        self.next_due().is_some_and(|due| due <= Instant::now())
+    }
+
+    /// When there will be; the thread that writes sleeps until then.
+    pub(super) fn plan(&mut self) -> Option<Instant> {
+        self.planned = self.next_due();
+        self.planned
+    }
+
+    /// Whether that has come to be earlier.
+    pub(super) fn is_due_earlier(&self) -> bool {
+        match (self.next_due(), self.planned) {
+            (Some(due), Some(planned)) => due < planned,
+            (due, _) => due.is_some(),
+        }
     }
 
     /// When somebody who waits must be told something.
@@ -132,7 +123,8 @@ impl Writer {
         Some(due.map_or(patience, |due| patience.min(Instant::now() + due)))
     }
 
-    fn process(&mut self, batch: Vec<Request>) {
+    /// Does what was asked for, in one commit, and answers.
+    pub(super) fn process(&mut self, batch: Vec<Request>) {
         let mut answers = Answers::default();
         let done = self.commit(batch, &mut answers);
         self.ailing = done.is_err();
@@ -145,6 +137,7 @@ impl Writer {
                 tracing::error!(%error, "and could not be rolled back");
             }
             self.stale = true;
+            self.overlay.forget();
             answers.after_commit.append(&mut answers.after_sync);
         }
         for answer in answers.after_commit {
@@ -165,11 +158,12 @@ impl Writer {
     fn commit(&mut self, batch: Vec<Request>, answers: &mut Answers) -> Result<(), Fault> {
         let asked = batch.len();
         let mut requests = batch.into_iter();
+        let cache = self.helpers.cache.clone();
+        let mut changing = cache.changing();
         let done = self.begin().and_then(|()| {
-            let mut overlay = Overlay::default();
-            requests.by_ref().try_for_each(|request| self.apply(request, &mut overlay, answers))?;
+            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, answers))?;
             self.deliver(answers)?;
-            self.unfolded += asked + overlay.flush(&self.connection)?;
+            self.unfolded += asked + self.overlay.flush(&self.connection, &mut changing)?;
             self.connection.prepare_cached("COMMIT")?.execute([])?;
             Ok(())
         });
@@ -189,10 +183,15 @@ impl Writer {
     }
 
     /// Does one request. Fails only where the whole batch can't go on; its answer is then among the answers.
-    fn apply(&mut self, request: Request, overlay: &mut Overlay, answers: &mut Answers) -> Result<(), Fault> {
+    fn apply(
+        &mut self,
+        request: Request,
+        changing: &mut Changing<'_>,
+        answers: &mut Answers,
+    ) -> Result<(), Fault> {
         match request {
             Request::Write { writes, durability, reply } => {
-                let (result, fault) = part(overlay.write(&self.connection, writes));
+                let (result, fault) = part(self.overlay.write(&self.connection, writes));
                 // A refusal has nothing to keep.
                 let waits = durability == Durability::Power && result.is_ok();
                 let answers = if waits { &mut answers.after_sync } else { &mut answers.after_commit };
@@ -200,11 +199,11 @@ impl Writer {
                 fault
             }
             Request::Update { key, changes, condition, reply } => {
-                let written =
-                    overlay.write(&self.connection, vec![Write::Update(key.clone(), changes, condition)]);
+                let update = Write::Update(key.clone(), changes, condition);
+                let written = self.overlay.write(&self.connection, vec![update]);
                 let (result, fault) = part(written);
                 let result = result.and_then(|()| {
-                    overlay
+                    self.overlay
                         .item(&key)
                         .cloned()
                         .ok_or_else(|| TableError::Broken("an update left nothing".into()))
@@ -213,9 +212,15 @@ impl Writer {
                 fault
             }
             Request::Expire { now, limit, reply } => {
-                let expired = overlay.flush(&self.connection).and_then(|_| {
+                let expired = self.overlay.flush(&self.connection, changing).and_then(|_| {
+                    // Counters expire too.
+                    self.overlay.forget();
                     messages::forget_dead(&self.connection, self.clock.now() - DEAD_LETTERS_KEPT, limit)?;
-                    rows::expire(&self.connection, now, limit)
+                    let expired = rows::expire(&self.connection, now, limit)?;
+                    if expired > 0 {
+                        changing.any();
+                    }
+                    Ok(expired)
                 });
                 answers.after_commit.push(answer(reply, Ok(*expired.as_ref().unwrap_or(&0))));
                 Ok(expired.map(drop)?)
@@ -244,8 +249,6 @@ impl Writer {
                 answers.after_sync.push(answer(reply, Ok(())));
                 Ok(probed?)
             }
-            // Taken out before.
-            Request::Close => Ok(()),
         }
     }
 
@@ -274,9 +277,7 @@ impl Writer {
                 self.waiters.push_front(waiter);
                 break;
             }
-            answers
-                .after_commit
-                .push(answer(waiter.reply, Ok(Claimed::new(deliveries, self.outbox.clone()))));
+            answers.after_commit.push(answer(waiter.reply, Ok(Claimed::new(deliveries, self.desk.clone()))));
         }
         Ok(())
     }
@@ -287,7 +288,7 @@ impl Writer {
         for _ in 0..self.waiters.len() {
             match self.waiters.pop_front() {
                 Some(waiter) if waiter.until <= now => {
-                    answer(waiter.reply, Ok(Claimed::new(Vec::new(), self.outbox.clone())))(Ok(()))
+                    answer(waiter.reply, Ok(Claimed::new(Vec::new(), self.desk.clone())))(Ok(()))
                 }
                 waiter => self.waiters.extend(waiter),
             }

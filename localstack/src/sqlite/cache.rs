@@ -1,0 +1,189 @@
+//! Rows that were read lately, so that reading them again takes no SQLite: of a function that is invoked, its record.
+//!
+//! A reader sees what SQLite would show it. Rows leave before the commit that changes them, and what was read meanwhile
+//! is not kept: it may be from before.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ports::{Item, Key};
+
+use super::fault::Fault;
+
+/// Over how many locks the rows are spread.
+const SHARDS: usize = 64;
+/// The most bytes of attributes, as JSON, that a shard keeps: 2 MB in all, which take about three times as much parsed.
+const ROOM: usize = 32 * 1024;
+/// The most of one row.
+const LARGEST: usize = 8 * 1024;
+
+/// The rows.
+pub(super) struct Cache {
+    shards: Vec<Mutex<Shard>>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Shard {
+    /// With how many bytes of attributes each has, as JSON.
+    rows: HashMap<Key, (Item, usize)>,
+    /// All of those bytes.
+    bytes: usize,
+    /// How many commits that change rows of this shard are under way.
+    changing: usize,
+    /// How many there have been.
+    changes: u64,
+}
+
+impl Cache {
+    pub(super) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// The row at the key, by `read` (which also says how many bytes its attributes are as JSON) where it is not here.
+    pub(super) fn get(
+        &self,
+        key: &Key,
+        read: impl FnOnce() -> Result<Option<(Item, usize)>, Fault>,
+    ) -> Result<Option<Item>, Fault> {
+        let number = self.number(key);
+        let before = {
+            let shard = self.shard(number);
+            if let Some((item, _)) = shard.rows.get(key) {
+                return Ok(Some(item.clone()));
+            }
+            shard.changes
+        };
+        let Some((item, bytes)) = read()? else { return Ok(None) };
+        if bytes <= LARGEST {
+            let mut shard = self.shard(number);
+            if shard.changing == 0 && shard.changes == before && !shard.rows.contains_key(key) {
+                if shard.bytes + bytes > ROOM {
+                    // What is read often is soon back.
+                    shard.rows.clear();
+                    shard.bytes = 0;
+                }
+                shard.bytes += bytes;
+                shard.rows.insert(key.clone(), (item.clone(), bytes));
+            }
+        }
+        Ok(Some(item))
+    }
+
+    /// For a commit: see [`Changing`].
+    pub(super) fn changing(&self) -> Changing<'_> {
+        Changing { cache: self, shards: [false; SHARDS] }
+    }
+
+    fn number(&self, key: &Key) -> usize {
+        usize::try_from(self.hasher.hash_one(key) % SHARDS as u64).unwrap_or(0)
+    }
+
+    fn shard(&self, number: usize) -> MutexGuard<'_, Shard> {
+        // Nothing under this lock leaves it half changed.
+        self.shards[number].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Rows that a commit is about to change. Drop it when that is over, and before anybody is told.
+pub(super) struct Changing<'a> {
+    cache: &'a Cache,
+    shards: [bool; SHARDS],
+}
+
+impl Changing<'_> {
+    /// This row is among them.
+    pub(super) fn row(&mut self, key: &Key) {
+        let number = self.cache.number(key);
+        let mut shard = self.cache.shard(number);
+        if let Some((_, bytes)) = shard.rows.remove(key) {
+            shard.bytes -= bytes;
+        }
+        if !std::mem::replace(&mut self.shards[number], true) {
+            shard.changing += 1;
+        }
+    }
+
+    /// Rows are among them that nobody has a list of.
+    pub(super) fn any(&mut self) {
+        for (number, known) in self.shards.iter_mut().enumerate() {
+            let mut shard = self.cache.shard(number);
+            shard.rows.clear();
+            shard.bytes = 0;
+            shard.changing += usize::from(!std::mem::replace(known, true));
+        }
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        for number in (0..SHARDS).filter(|&number| self.shards[number]) {
+            let mut shard = self.cache.shard(number);
+            shard.changing -= 1;
+            shard.changes += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: usize) -> Key {
+        Key::new(format!("p{n}"), "s")
+    }
+
+    fn item(n: usize, value: i64) -> Item {
+        let mut item = Item::new(key(n));
+        item.attributes.insert("value".into(), value.into());
+        item
+    }
+
+    /// What a reader gets where SQLite has this value.
+    fn get(cache: &Cache, n: usize, stored: i64) -> i64 {
+        let found =
+            cache.get(&key(n), || Ok(Some((item(n, stored), 100)))).expect("it reads").expect("there");
+        found.attributes["value"].as_i64().expect("a number")
+    }
+
+    #[test]
+    fn a_row_is_kept_until_it_changes() {
+        let cache = Cache::new();
+        assert_eq!((get(&cache, 1, 1), get(&cache, 1, 2)), (1, 1), "kept");
+        let mut changing = cache.changing();
+        changing.row(&key(1));
+        assert_eq!((get(&cache, 1, 2), get(&cache, 1, 3)), (2, 3), "not kept while it changes");
+        drop(changing);
+        assert_eq!((get(&cache, 1, 4), get(&cache, 1, 5)), (4, 4), "kept again");
+        cache.changing().any();
+        assert_eq!(get(&cache, 1, 6), 6);
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_kept() {
+        let cache = Cache::new();
+        let read = || {
+            cache.changing().row(&key(1));
+            Ok(Some((item(1, 1), 100)))
+        };
+        cache.get(&key(1), read).expect("it reads");
+        assert_eq!(get(&cache, 1, 2), 2);
+    }
+
+    #[test]
+    fn it_keeps_no_more_than_it_has_room_for() {
+        let cache = Cache::new();
+        for n in 0..SHARDS * 100 {
+            cache.get(&key(n), || Ok(Some((item(n, 1), LARGEST)))).expect("it reads");
+        }
+        assert!(cache.shards.iter().all(|shard| {
+            let shard = shard.lock().expect("no panics");
+            shard.bytes <= ROOM && shard.rows.len() <= ROOM / LARGEST
+        }));
+        let large = |value| cache.get(&key(0), || Ok(Some((item(0, value), LARGEST + 1)))).expect("it reads");
+        cache.changing().any();
+        large(1);
+        assert_eq!(large(2), Some(item(0, 2)));
+    }
+}

@@ -1,0 +1,168 @@
+//! Where the writer is asked for things. Whoever asks while nobody writes does the writing, since changing to another
+//! thread and back costs more than most commits; what comes in meanwhile is committed together, by a thread that also
+//! does what is due by the clock.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::fault::Fault;
+use super::request::Request;
+use super::writer::Writer;
+
+/// The most requests in one commit, so that the first of them doesn't wait for too many others.
+const MAX_BATCH: usize = 512;
+/// How many requests are left to the thread after two were there at once: then there is something to commit together.
+const CROWDED: u32 = 64;
+
+/// The desk.
+pub(super) struct Desk {
+    inbox: Mutex<Inbox>,
+    /// Gone once closed.
+    writer: Mutex<Option<Writer>>,
+    rung: Mutex<bool>,
+    bell: Condvar,
+    crowded: AtomicU32,
+}
+
+#[derive(Default)]
+struct Inbox {
+    requests: VecDeque<Request>,
+    closed: bool,
+}
+
+/// What is said to who comes late.
+fn closed() -> Fault {
+    Fault::passing("the database is closed")
+}
+
+impl Desk {
+    /// The desk of a writer, which is told where it is.
+    pub(super) fn new(writer: impl FnOnce(std::sync::Weak<Self>) -> Writer) -> Arc<Self> {
+        Arc::new_cyclic(|desk| Self {
+            inbox: Mutex::default(),
+            writer: Mutex::new(Some(writer(desk.clone()))),
+            rung: Mutex::new(false),
+            bell: Condvar::new(),
+            crowded: AtomicU32::new(0),
+        })
+    }
+
+    /// Starts the thread. It ends after [`close`](Self::close).
+    pub(super) fn start(self: &Arc<Self>) -> io::Result<JoinHandle<()>> {
+        let desk = self.clone();
+        std::thread::Builder::new().name("sqlite-write".into()).spawn(move || desk.run())
+    }
+
+    /// Asks for something. The answer goes where the request says; a request whose writer has failed is dropped.
+    pub(super) fn hand_in(&self, request: Request) {
+        let is_short = request.is_short();
+        {
+            let mut inbox = self.inbox();
+            if inbox.closed {
+                drop(inbox);
+                return request.refuse(&closed());
+            }
+            inbox.requests.push_back(request);
+        }
+        if self.writer.is_poisoned() {
+            // It has failed in a way that it can't go on after. Nobody is left to do these.
+            return self.inbox().requests.clear();
+        }
+        let crowded = self.crowded.load(Ordering::Relaxed);
+        if !is_short || crowded > 0 {
+            self.crowded.store(crowded.saturating_sub(1), Ordering::Relaxed);
+            return self.ring();
+        }
+        match self.writer.try_lock() {
+            Ok(mut writer) => {
+                let Some(at_work) = writer.as_mut() else { return };
+                let batch = self.take();
+                if !batch.is_empty() {
+                    at_work.process(batch);
+                }
+                let is_late = at_work.is_due_earlier();
+                // Before looking whether there is more: who could not lock it has left that to this look.
+                drop(writer);
+                if is_late || !self.inbox().requests.is_empty() {
+                    self.ring();
+                }
+            }
+            Err(TryLockError::WouldBlock) => self.crowded.store(CROWDED, Ordering::Relaxed),
+            Err(TryLockError::Poisoned(_)) => self.inbox().requests.clear(),
+        }
+    }
+
+    /// Takes nothing more; what was asked for is done.
+    pub(super) fn close(&self) {
+        self.inbox().closed = true;
+        self.ring();
+    }
+
+    fn run(&self) {
+        loop {
+            let Ok(mut writer) = self.writer.lock() else { return };
+            let Some(at_work) = writer.as_mut() else { return };
+            let batch = self.take();
+            if batch.len() > 1 {
+                self.crowded.store(CROWDED, Ordering::Relaxed);
+            }
+            if !batch.is_empty() || at_work.is_due() {
+                at_work.process(batch);
+            }
+            let due = at_work.plan();
+            let (is_empty, is_closed) = {
+                let inbox = self.inbox();
+                (inbox.requests.is_empty(), inbox.closed)
+            };
+            if is_empty && is_closed {
+                if let Some(writer) = writer.take() {
+                    writer.finish(&closed());
+                }
+                return;
+            }
+            drop(writer);
+            if self.inbox().requests.is_empty() {
+                self.wait(due);
+            }
+        }
+    }
+
+    fn take(&self) -> Vec<Request> {
+        let mut inbox = self.inbox();
+        let count = inbox.requests.len().min(MAX_BATCH);
+        inbox.requests.drain(..count).collect()
+    }
+
+    fn ring(&self) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut rung, true) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Waits until the bell has rung, or until then.
+    fn wait(&self, due: Option<Instant>) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        while !std::mem::take(&mut *rung) {
+            rung = match due {
+                None => self.bell.wait(rung).unwrap_or_else(PoisonError::into_inner),
+                Some(due) => {
+                    let left = due.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return;
+                    }
+                    self.bell.wait_timeout(rung, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // Nothing under this lock leaves it half changed.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
