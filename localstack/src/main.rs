@@ -6,6 +6,10 @@ use clap::Parser;
 use localstack::config::{Cli, Command};
 use localstack::{logging, sandbox, server};
 
+/// A request makes and drops hundreds of small things, on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     // First, and before anything else is set up: this program is also the last step into the sandbox.
