@@ -58,6 +58,11 @@ pub struct Config {
     #[arg(long, env = "FUNCTION_RUNNER_CONCURRENCY", default_value_t = 64, value_name = "N")]
     pub concurrency: usize,
 
+    /// How many interpreters of each language to keep warm for functions that have no worker. With none, the first call of
+    /// a function waits for one to start.
+    #[arg(long, env = "FUNCTION_RUNNER_SPARES", default_value_t = 1, value_name = "N")]
+    pub spares: usize,
+
     /// An origin that browsers may call from, such as `https://app.example.com`; may be given again. Any where absent.
     #[arg(long, env = "FUNCTION_RUNNER_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub allowed_origin: Vec<HeaderValue>,

@@ -16,6 +16,7 @@ mod watch;
 mod wire;
 mod worker;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 use domain::job::Outcome;
 use domain::{Function, FunctionId, Language};
 use ports::{Blobs, Invocation, Runtime, RuntimeError};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::sandbox::{Sandbox, SandboxChoice, cgroup};
@@ -89,6 +91,10 @@ pub struct Pool {
     workshop: Workshop,
     sources: Sources,
     gate: Arc<Gate>,
+    /// Turns to begin a run, two for each processor. Most runs are over before a processor would be free for another; with
+    /// a worker for each of those that wait, the processors would only change between them. (Measured with 16 at once on
+    /// two processors: a fifth more runs per second with four workers than with ten.)
+    turns: Semaphore,
     shelf: Mutex<Shelf>,
     spares: Spares,
 }
@@ -110,6 +116,7 @@ impl Pool {
         };
         let pool = Arc::new(Self {
             gate: Gate::new(config.limits),
+            turns: Semaphore::new(2 * std::thread::available_parallelism().map_or(1, NonZero::get)),
             shelf: Mutex::default(),
             sources: Sources::new(blobs),
             spares: Spares::new(&config),

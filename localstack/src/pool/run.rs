@@ -12,6 +12,7 @@ use ports::{Invocation, RuntimeError};
 use runtime::output;
 use runtime::printed::Printed;
 use runtime::protocol::{self, Invoke, Load};
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::Pool;
@@ -21,6 +22,8 @@ use crate::sandbox::{DISK, FILES, PROCESSES};
 
 /// When to come back if there was no place: about when runs of the usual length have ended.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long to wait for a turn.
+const PATIENCE: Duration = Duration::from_millis(2);
 /// From how much memory on a Node function needs a heap limit of its own: Node's default is about half a small machine.
 const LARGE_HEAP_MB: u32 = 1536;
 
@@ -45,6 +48,7 @@ impl Pool {
         if self.spares.is_closed() {
             return Err(RuntimeError::Failed("the server is shutting down".to_owned()));
         }
+        let turn = self.turn().await;
         let role = Role::of(&invocation);
         let (mut busy, cold) = self.find_worker(role, &invocation).await?;
         let worker = busy.worker.as_mut().expect("it was just put there");
@@ -76,8 +80,8 @@ impl Pool {
         let mut printed = Printed::default();
         let began = Instant::now();
         let memory_mb = invocation.settings.memory_mb;
-        let ended =
-            worker.run(frames, &invocation.event, nonce, began + timeout, memory_mb, &mut printed).await;
+        let sent = (frames, &*invocation.event);
+        let ended = worker.run(sent, nonce, began + timeout, memory_mb, turn, &mut printed).await;
         let took = began.elapsed();
         let mut duration = took.as_secs_f64() * 1000.0;
         let result = match ended {
@@ -133,6 +137,14 @@ impl Pool {
             duration,
             cold_start: cold,
         })
+    }
+
+    /// A turn to run, or none after a short wait for one.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Some(turn);
+        }
+        tokio::time::timeout(PATIENCE, self.turns.acquire()).await.ok()?.ok()
     }
 
     /// A worker for this invocation, and whether it has yet to load the code.

@@ -14,7 +14,7 @@ use runtime::printed::Printed;
 use runtime::protocol::{self, Answer};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::folder;
@@ -25,6 +25,8 @@ use super::wire::{Drained, drain, drain_ready, read_frame, send};
 use crate::sandbox::cgroup::{Cgroup, Cgroups};
 use crate::sandbox::{Confined, PROCESSES, Sandbox};
 
+/// How long a run is expected to be over soon. Until then it keeps its turn: see [`super::Pool`].
+pub(super) const TURN: Duration = Duration::from_millis(1);
 /// How often a busy worker is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it is looked at what costs more, descendants and files: less often where that takes more than this part of
@@ -235,14 +237,15 @@ impl Worker {
         quiet && drain(&self.printed, None, 1 << 20) != Drained::Closed
     }
 
-    /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way.
+    /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way. Gives its turn
+    /// to others when it is over, or takes longer than [`TURN`].
     pub(super) async fn run(
         &mut self,
-        frames: Vec<u8>,
-        event: &[u8],
+        (frames, event): (Vec<u8>, &[u8]),
         nonce: [u8; 8],
         deadline: Instant,
         memory_mb: u32,
+        mut turn: Option<SemaphorePermit<'_>>,
         printed: &mut Printed,
     ) -> Ended {
         let disk = disk(self.directory.as_deref(), self.pid);
@@ -255,7 +258,8 @@ impl Worker {
             read_frame(socket).await
         });
         let mut stopped = pin!(self.stop.notified());
-        let mut look = pin!(tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)));
+        let first = if turn.is_some() { TURN } else { LOOK };
+        let mut look = pin!(tokio::time::sleep_until(deadline.min(Instant::now() + first)));
         let mut pipe_open = true;
         loop {
             tokio::select! {
@@ -276,6 +280,10 @@ impl Worker {
                     let now = Instant::now();
                     if now >= deadline {
                         return Ended::TimedOut;
+                    }
+                    if turn.take().is_some() {
+                        look.as_mut().reset(deadline.min(Instant::now() + LOOK));
+                        continue;
                     }
                     let far = now >= *next_far;
                     if let Some(usage) = watch::usage(pid, far) {

@@ -153,6 +153,7 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
     pool.limits.per_function = config.function_concurrency;
     pool.limits.per_workspace = config.workspace_concurrency;
     pool.limits.total = config.concurrency;
+    pool.spares = config.spares;
     let pool = Pool::start(pool, blobs.clone()).await.map_err(ServeError::Pool)?;
     let parts = Parts {
         table: database.table(),

@@ -1,12 +1,15 @@
 //! Invoking functions.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{Error, ExecutionType, Function, FunctionId, Job, JobId, JobStatus, Result, UserId, Version};
 use ports::{Durability, Message};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
@@ -79,7 +82,8 @@ impl App {
         }
     }
 
-    /// Runs it here and now. The run is a task of its own: it goes on when the caller hangs up or has waited enough.
+    /// Runs it here and now. The run becomes a task of its own when the caller hangs up or has waited enough; not before,
+    /// since handing it to another thread costs as much as a small run.
     async fn invoke_directly(
         self: &Arc<Self>,
         function: Function,
@@ -89,8 +93,8 @@ impl App {
     ) -> Result<Invoked> {
         let (id, told) = (job.id, Arc::new(AtomicBool::new(false)));
         let run = self.clone().run_directly(Arc::new(function), Arc::new(version), job, event, told.clone());
-        let run = self.unless_stopping(run);
-        let mut run = self.tasks.spawn(run.in_current_span());
+        let run = self.tasks.track_future(self.unless_stopping(run).in_current_span());
+        let mut run = GoesOn(Some(Box::pin(run)));
         let ran = match tokio::time::timeout(self.config.gateway_wait, &mut run).await {
             Ok(ran) => ran,
             Err(_) if told.swap(true, Ordering::SeqCst) => run.await,
@@ -101,7 +105,7 @@ impl App {
                 return Ok(Invoked::Accepted(Box::new(job)));
             }
         };
-        Ok(Invoked::Ran(Box::new(ran.map_err(Error::internal)??)))
+        Ok(Invoked::Ran(Box::new(ran?)))
     }
 
     /// The work, until the process stops.
@@ -174,6 +178,40 @@ impl App {
     pub async fn break_off(&self) {
         self.stopping.cancel();
         self.drained().await;
+    }
+}
+
+/// Work that goes on in a task of its own if it is dropped before its end.
+struct GoesOn<F>(Option<Pin<Box<F>>>)
+where
+    F: Future<Output: Send> + Send + 'static;
+
+impl<F> Future for GoesOn<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // Taken out, so that what panics is not polled again.
+        let Some(mut work) = self.0.take() else { return Poll::Pending };
+        let polled = work.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.0 = Some(work);
+        }
+        polled
+    }
+}
+
+impl<F> Drop for GoesOn<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn drop(&mut self) {
+        // Without a runtime, the process ends.
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(work);
+        }
     }
 }
 
