@@ -72,13 +72,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(what, said, seconds=60):
+def wait_until(what, said, seconds=60, pause=0.01):
     """Polls until `what()` holds."""
     deadline = time.perf_counter() + seconds
     while not what():
         if time.perf_counter() > deadline:
             raise SystemExit(f"{said}: not within {seconds} s")
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def started_ms(command, times=15):

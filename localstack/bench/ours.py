@@ -21,7 +21,7 @@ class Runner(Subject):
     def __init__(self, *options, data=None):
         self.kept = None if data else tempfile.TemporaryDirectory(prefix="bench-")
         self.data = data or self.kept.name
-        self.connection, self.options = None, options
+        self.connection, self.called = None, 0
         super().__init__([ROOT / "target/release/function-runner", "serve", "--port", "0", "--data", self.data, *options])
 
     def __enter__(self):
@@ -58,6 +58,10 @@ class Runner(Subject):
 
     def call(self, method, path, body=None, fine=(200, 202)):
         data = None if body is None else json.dumps(body).encode()
+        if time.monotonic() - self.called > 10:
+            # By then the server may have hung up; the next request connects anew.
+            self.connection.close()
+        self.called = time.monotonic()
         self.connection.request(method, path, data, {"Content-Type": "application/json", **self.headers})
         answer = self.connection.getresponse()
         told = answer.read()

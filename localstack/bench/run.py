@@ -18,6 +18,10 @@ from measuring import ROOT, WORK
 RESULTS = WORK / "results.json"
 
 
+def kept():
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("sections", nargs="*", metavar="SECTION", help=f"measure only these: {', '.join(sections.ALL)}")
@@ -32,13 +36,14 @@ def main():
     peers.install()
     if not told.no_build and not told.render:
         peers.build()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
     for name in [] if told.render else told.sections or sections.ALL:
         rows = sections.ALL[name](told.seconds, told.only)
+        results = kept()
         results[name] = {"when": time.strftime("%Y-%m-%d"), "commit": commit, "seconds": told.seconds, "rows": rows}
         if not told.only:
             RESULTS.write_text(json.dumps(results, indent=1))
+    results = kept()
     for what, wanted, measured, good in targets.held(results):
         print(f"{'ok  ' if good else 'MISS'} {what}: {measured} ({wanted})")
     if told.render or not (told.only or told.no_render):

@@ -137,7 +137,7 @@ def memory(seconds, only):
         us.invoking(last).load(seconds, 16)
         figures["server, and loaded with 16 connections, PSS MB"] = pss_mb([us.process.pid])
         for language in ("Python", "Node"):
-            wait_until(lambda: len(us.interpreters()) <= 2, "idle workers go", 90)
+            wait_until(lambda: len(us.interpreters()) <= 2, "idle workers go", 90, 0.5)
             us.warm()
             before = pss_mb(descendants(us.process.pid)[1:])
             for _ in range(workers):
@@ -148,7 +148,7 @@ def memory(seconds, only):
             figures[f"an idle {language} worker of {workers}, PSS MB"] = (
                 pss_mb(descendants(us.process.pid)[1:]) - before) / workers
             if seconds >= 2:
-                wait_until(lambda: len(us.interpreters()) <= 2, "idle workers go", 90)
+                wait_until(lambda: len(us.interpreters()) <= 2, "idle workers go", 90, 0.5)
                 figures[f"seconds until idle {language} workers are gone"] = time.perf_counter() - began
     return say("memory", figures)
 
