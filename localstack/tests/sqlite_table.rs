@@ -88,11 +88,15 @@ async fn sums_do_not_overflow() {
 /// What no version of this program has written, in a database that is otherwise sound.
 #[tokio::test]
 async fn an_item_that_makes_no_sense_fails_alone() {
-    let (dir, _database, table) = open();
-    let add = |n: i64| table.update(key(n), vec![Change::Add("n".into(), 1)], Condition::None);
-    join_all((0..3).map(add)).await;
+    let (dir, database, table) = open();
+    join_all((0..3).map(|n| table.update(key(n), vec![Change::Add("n".into(), 1)], Condition::None))).await;
+    database.close();
     let connection = rusqlite::Connection::open(dir.path().join(FILE_NAME)).expect("open");
     connection.execute("UPDATE items SET body = '{' WHERE sk = '001'", []).expect("damage");
+    drop(connection);
+    let database = Database::open(dir.path()).expect("open again");
+    let table = database.table();
+    let add = |n: i64| table.update(key(n), vec![Change::Add("n".into(), 1)], Condition::None);
     let outcomes = join_all((0..3).map(add)).await;
     assert!(matches!(outcomes[1], Err(TableError::Broken(_))), "{outcomes:?}");
     for n in [0, 2] {
