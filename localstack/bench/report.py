@@ -115,7 +115,9 @@ def render(results):
     if "memory" in rows:
         parts += ["### Memory", figures(rows["memory"])]
     if rows.get("growth"):
-        parts += ["### How cost grows", *growth(rows["growth"])]
+        noisy = ["The machine was busy with other work meanwhile (load %.0f): noise only adds." % results["growth"]["load"]
+                 ] if targets.busy(results["growth"]) else []
+        parts += ["### How cost grows", *noisy, *growth(rows["growth"])]
     if rows.get("profile"):
         parts += ["### Where the time goes", *profile(rows["profile"])]
     return "\n\n".join(parts)

@@ -6,6 +6,7 @@ target/bench/results.json, and writes tables and plots of all of them to docs/.
 
 import argparse
 import json
+import os
 import subprocess
 import time
 
@@ -40,7 +41,8 @@ def main():
     for name in [] if told.render else told.sections or sections.ALL:
         rows = sections.ALL[name](told.seconds, told.only)
         results = kept()
-        results[name] = {"when": time.strftime("%Y-%m-%d"), "commit": commit, "seconds": told.seconds, "rows": rows}
+        results[name] = {"when": time.strftime("%Y-%m-%d"), "commit": commit, "seconds": told.seconds, "rows": rows,
+                         "load": os.getloadavg()[0]}
         if not told.only:
             RESULTS.write_text(json.dumps(results, indent=1))
     results = kept()
