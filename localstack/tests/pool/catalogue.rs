@@ -147,7 +147,7 @@ impl Host {
         json!({
             "sandbox": kind.name(), "mark": self.mark, "server": std::process::id(), "victim": self.victim.id(),
             "tcp": self.tcp.local_addr().unwrap().port(), "unix": self.folder.path().join("socket"), "abstract": self.mark,
-            "outside": std::env::var("PATH").unwrap(), "calls": calls(), "x32": cfg!(target_arch = "x86_64"),
+            "outside": outside(), "calls": calls(), "x32": cfg!(target_arch = "x86_64"),
             "paths": [
                 "/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc", "/root", "/home", "/var/log", "/var/tmp", "/sys/kernel", "/run",
                 "/usr/bin", "/bin/sh", "/dev/shm", "/init", std::env::current_exe().unwrap(), self.folder.path(), secret,
@@ -186,6 +186,12 @@ impl Drop for Host {
 /// When the file that workers run was last changed in any way.
 fn library_time() -> std::time::SystemTime {
     std::fs::metadata(env!("CARGO_BIN_EXE_function-runner")).unwrap().modified().unwrap()
+}
+
+/// The names of this process's variables, but for those that a worker has too.
+fn outside() -> Vec<String> {
+    let own = ["PATH", "LANG", "TZ", "HOME", "TMPDIR", "PWD", "LC_CTYPE"];
+    std::env::vars().map(|(name, _)| name).filter(|name| !own.contains(&name.as_str())).collect()
 }
 
 /// The numbers of system calls on this machine.

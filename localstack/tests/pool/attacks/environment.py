@@ -2,8 +2,7 @@ def handler(event):
     seen = {**os.environ}
     for path in ("/proc/self/environ", "/proc/1/environ", "/proc/%d/environ" % os.getppid(), "/proc/%d/environ" % event["server"]):
         try:
-            seen[path] = open(path).read()
+            seen.update((path + " " + line.partition("=")[0], "") for line in open(path).read().split("\0"))
         except OSError:
             pass
-    through.extend(name for name, value in seen.items() if event["outside"] in value)
-    return through + sorted(set(os.environ) - {"PATH", "LANG", "TZ", "HOME", "TMPDIR", "PWD", "LC_CTYPE"})
+    return [name for name in seen if name.split(" ")[-1] in event["outside"]]
