@@ -8,7 +8,7 @@ use localstack::{logging, sandbox, server};
 
 /// A request makes and drops hundreds of small things, on several threads.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
