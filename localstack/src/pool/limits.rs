@@ -116,6 +116,11 @@ impl Gate {
         self.lock().running
     }
 
+    /// Whether there is one run in this workspace, now.
+    pub(super) fn is_alone(&self, workspace: WorkspaceId) -> bool {
+        self.lock().workspaces.get(&workspace).is_some_and(|space| space.running == 1)
+    }
+
     /// Wakes whoever fits.
     fn wake(self: &Arc<Self>) {
         loop {
@@ -282,6 +287,7 @@ mod tests {
         let c = queue(&gate, 2, 2).await;
         drop(first);
         let a = a.await.unwrap().unwrap();
+        assert!(gate.is_alone(workspace(1)) && !gate.is_alone(workspace(2)));
         drop(a);
         let c = c.await.unwrap().unwrap();
         assert!(!b.is_finished());

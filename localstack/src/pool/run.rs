@@ -6,8 +6,8 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::Language;
 use domain::job::{Outcome, cut_error};
+use domain::{Language, WorkspaceId};
 use ports::{Invocation, RuntimeError};
 use runtime::output;
 use runtime::printed::Printed;
@@ -48,7 +48,7 @@ impl Pool {
         if self.spares.is_closed() {
             return Err(RuntimeError::Failed("the server is shutting down".to_owned()));
         }
-        let turn = self.turn().await;
+        let turn = self.turn(invocation.workspace_id).await;
         let role = Role::of(&invocation);
         let (mut busy, cold) = self.find_worker(role, &invocation).await?;
         let worker = busy.worker.as_mut().expect("it was just put there");
@@ -139,10 +139,13 @@ impl Pool {
         })
     }
 
-    /// A turn to run, or none after a short wait for one.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    /// A turn to run, or none after a short wait for one. The only run of its workspace waits for nobody's.
+    async fn turn(&self, workspace: WorkspaceId) -> Option<SemaphorePermit<'_>> {
         if let Ok(turn) = self.turns.try_acquire() {
             return Some(turn);
+        }
+        if self.gate.is_alone(workspace) {
+            return None;
         }
         tokio::time::timeout(PATIENCE, self.turns.acquire()).await.ok()?.ok()
     }
