@@ -39,8 +39,8 @@ def free_port() -> int:
 
 
 def environment(port: int, scratch: pathlib.Path) -> dict[str, str]:
-    """What the emulator, sam and the Lambdas see: nothing of the caller's own AWS account."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """What the emulator, sam and the Lambdas see, users' too: nothing of the caller's but where programs are."""
+    own = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYENV_ROOT") if name in os.environ}
     return own | {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_REGION": "us-east-1",
@@ -158,7 +158,7 @@ def test(env: dict[str, str]) -> int:
         skip = [word for of, name in skips if of == folder for word in ("--skip", name)]
         command = [executable, "--exact", "--test-threads", "4", *skip]
         # Where it stands when cargo runs it.
-        failed += [folder] * (subprocess.run(command, cwd=ROOT / folder, env=env).returncode != 0)
+        failed += [folder] * (subprocess.run(command, cwd=ROOT / folder, env=os.environ | env).returncode != 0)
     if failed:
         print_what_functions_warned_of(env)
         print(f"failed against the emulator: {', '.join(failed)}", file=sys.stderr)
@@ -198,7 +198,7 @@ def main() -> int:
             return test(env)
         if not command:
             signal.pause()
-        return subprocess.run(command, cwd=ROOT, env=env).returncode
+        return subprocess.run(command, cwd=ROOT, env=os.environ | env).returncode
     except KeyboardInterrupt:
         return 0
     finally:
