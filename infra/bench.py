@@ -27,7 +27,7 @@ FLOOR = "examples/nothing"
 DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 BEGIN, END = "<!-- lambda bench: begin -->\n", "<!-- lambda bench: end -->"
 SECRET = "a secret of at least thirty-two bytes, for a bench"
-WARM_UP = {"function-runner-table-routes": "table", "faas-backend-table-routes": "table"}
+WARM_UP = {"function-runner-table-routes": "table", "faas-backend-table-routes": "table", "fallback": ""}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -160,18 +160,23 @@ def environment(world: Lambda, name: str) -> dict:
 def one_run(name: str, binary: pathlib.Path) -> dict:
     world = Lambda(EVENTS.get(name, lambda: None)())
     seen = {}
-    with subprocess.Popen([binary], env=environment(world, name), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        def look():
-            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-            seen["rss"] = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
-            # Nanoseconds on a processor, of each thread.
-            seen["cpu"] = 0.0
-            for thread in pathlib.Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
-                with contextlib.suppress(OSError):  # a thread that has just ended
-                    seen["cpu"] += int(thread.read_text().split()[0]) / 1e6
+    begun = threading.Event()
+    started = time.monotonic()
 
-        world.on_asked = look
-        started = time.monotonic()
+    def look():
+        begun.wait()
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        seen["rss"] = int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+        # Nanoseconds on a processor, of each thread.
+        seen["cpu"] = 0.0
+        for thread in pathlib.Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # a thread that has just ended
+                seen["cpu"] += int(thread.read_text().split()[0]) / 1e6
+
+    # Before the process is: it may ask sooner than this goes on.
+    world.on_asked = look
+    with subprocess.Popen([binary], env=environment(world, name), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        begun.set()
         came = world.asked.wait(60) and not world.failure
         if came and world.event is not None:
             world.answered.wait(60)
