@@ -1,9 +1,7 @@
 //! What a route does is what it declares: its role on AWS has the rights for that, and no others.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use localstack::files::FileBlobs;
 use localstack::pool::{Pool, PoolConfig};
 use localstack::sqlite::{Database, QueueConfig};
@@ -11,9 +9,9 @@ use ports::Parts;
 use ports::clock::SystemClock;
 use testkit::recorder::{Asked, record};
 use testkit::{Client, Server};
-use web::{AppState, Secrets, Site, Tokens, Web};
 
 use crate::operations::{Ids, operations};
+use crate::platform::serve;
 
 /// The platform in this process, on ports that write down what is asked of them.
 async fn recorded(data: &std::path::Path) -> (Client, Asked, Database) {
@@ -28,25 +26,7 @@ async fn recorded(data: &std::path::Path) -> (Client, Asked, Database) {
         runtime: pool,
         clock: Arc::new(SystemClock),
     });
-    let secrets = Secrets::new("a secret of at least thirty-two bytes", []).unwrap();
-    let web = Web::new(web::Parts {
-        tokens: Tokens::new(&secrets, parts.clock.clone()),
-        secrets,
-        table: parts.table.clone(),
-        blobs: parts.blobs.clone(),
-        clock: parts.clock.clone(),
-        config: web::Config::default(),
-    });
-    let state = AppState { app: Arc::new(app::App::new(parts, app::Config::default())), web: web.clone() };
-    let site = Site::new(web, web::style::FASTAPI)
-        .api(function_runner_api::api(), state.clone())
-        .api(faas_backend_api::api(), state);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let service: IntoMakeServiceWithConnectInfo<_, SocketAddr> =
-        site.into_router().into_make_service_with_connect_info();
-    tokio::spawn(async move { axum::serve(listener, service).await });
-    (Client::new(&url), asked, database)
+    (serve(parts, app::Config::default()).await, asked, database)
 }
 
 #[tokio::test]

@@ -3,22 +3,19 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use ports::Parts;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::{Client, ECHO_PY, unique};
-use web::{AppState, Secrets, Site, Tokens, Web};
 
 use crate::bill::{Bill, PARTS, PASSWORD_SECONDS, ROUTE_SECONDS, RUN_SECONDS, counted, units};
 use crate::cloud::{Call, Cloud};
 use crate::operations::{Ids, Operation, operations};
+use crate::platform::serve;
 use crate::support;
 
 const TABLE: &str = "table";
@@ -64,27 +61,7 @@ impl Platform {
 
     /// Its routes as a process that has just started: what others remember it does not.
     async fn fresh(&self) -> Client {
-        let parts = self.parts();
-        let secrets = Secrets::new("a secret of at least thirty-two bytes", []).unwrap();
-        let web = Web::new(web::Parts {
-            tokens: Tokens::new(&secrets, parts.clock.clone()),
-            secrets,
-            table: parts.table.clone(),
-            blobs: parts.blobs.clone(),
-            clock: parts.clock.clone(),
-            config: web::Config::default(),
-        });
-        let app = Arc::new(app::App::new(parts, self.config.clone()));
-        let state = AppState { app, web: web.clone() };
-        let site = Site::new(web, web::style::FASTAPI)
-            .api(function_runner_api::api(), state.clone())
-            .api(faas_backend_api::api(), state);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let service: IntoMakeServiceWithConnectInfo<_, SocketAddr> =
-            site.into_router().into_make_service_with_connect_info();
-        tokio::spawn(async move { axum::serve(listener, service).await });
-        Client::new(&url)
+        serve(self.parts(), self.config.clone()).await
     }
 
     /// The same caller at a process that has just started.

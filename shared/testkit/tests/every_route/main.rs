@@ -8,6 +8,7 @@ mod bill;
 mod cloud;
 mod cost;
 mod operations;
+mod platform;
 mod prices;
 #[path = "../../../aws/tests/support/mod.rs"]
 mod support;
