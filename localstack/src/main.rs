@@ -17,7 +17,10 @@ fn main() -> ExitCode {
         sandbox::init_main(arguments);
     }
     let Cli { command: Command::Serve(config) } = Cli::parse();
-    logging::start(config.log);
+    let Ok(_log) = logging::start(config.log) else {
+        // No thread can be started, and so nothing else either.
+        return ExitCode::FAILURE;
+    };
     match server::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
