@@ -4,13 +4,14 @@
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::process::Child;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::watch;
+use crate::sandbox::cgroup::Cgroup;
 
 /// A process that is killed, with all below it, when this is dropped.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ pub(super) fn kill_leftovers(folder: &Path) {
     }
 }
 
-type Request = (Command, oneshot::Sender<io::Result<Process>>);
+type Request = (Command, Option<Arc<Cgroup>>, oneshot::Sender<io::Result<Process>>);
 
 /// The thread.
 #[derive(Clone, Debug)]
@@ -84,8 +85,12 @@ impl Launcher {
         let runtime = Handle::current();
         std::thread::Builder::new().name("launcher".into()).stack_size(256 * 1024).spawn(move || {
             let _inside = runtime.enter();
-            for (command, reply) in received {
-                let child = tokio::process::Command::from(command).kill_on_drop(true).spawn();
+            for (command, group, reply) in received {
+                let spawn = || tokio::process::Command::from(command).kill_on_drop(true).spawn();
+                let child = match group {
+                    Some(group) => group.start(spawn),
+                    None => spawn(),
+                };
                 // Whoever asked may have gone; the process then goes with the reply.
                 let _ = reply.send(child.map(Process));
             }
@@ -93,10 +98,11 @@ impl Launcher {
         Ok(Self { requests })
     }
 
-    pub(super) async fn spawn(&self, command: Command) -> io::Result<Process> {
+    /// Starts a process, in the group if that [takes it in so](Cgroup::takes_at_start).
+    pub(super) async fn spawn(&self, command: Command, group: Option<Arc<Cgroup>>) -> io::Result<Process> {
         let (reply, process) = oneshot::channel();
         let gone = || io::Error::other("the launcher thread has ended");
-        self.requests.send((command, reply)).map_err(|_| gone())?;
+        self.requests.send((command, group, reply)).map_err(|_| gone())?;
         process.await.map_err(|_| gone())?
     }
 }

@@ -55,7 +55,7 @@ pub(super) struct Worker {
     /// Its folder, where the sandbox gives it none.
     directory: Option<PathBuf>,
     /// Its control group, where there are any.
-    group: Option<Cgroup>,
+    group: Option<Arc<Cgroup>>,
     /// When to take the next far look. Runs may each be shorter than what is between two.
     next_far: Instant,
     /// Told to end what runs.
@@ -141,7 +141,9 @@ impl Workshop {
             .stderr(writer);
         ours.set_nonblocking(true).map_err(says)?;
         let count = Count::new(&self.count);
-        let process = self.launcher.spawn(command).await.map_err(says)?;
+        let group = self.groups.as_ref().map(|groups| groups.group(&format!("w{number}"))).transpose();
+        let group = group.map_err(says)?.map(Arc::new);
+        let process = self.launcher.spawn(command, group.clone()).await.map_err(says)?;
         let mut worker = Worker {
             language: interpreter.language,
             pid: process.id().unwrap_or_default(),
@@ -149,7 +151,7 @@ impl Workshop {
             socket: UnixStream::from_std(ours).map_err(says)?,
             printed: pipe::Receiver::from_owned_fd(reader.into()).map_err(says)?,
             directory,
-            group: None,
+            group,
             next_far: Instant::now() + FAR_LOOK,
             stop: Arc::default(),
             _count: count,
@@ -164,12 +166,11 @@ impl Workshop {
             worker.pid =
                 interpreter_below(worker.pid).ok_or("the interpreter is not to be found in /proc")?;
         }
-        if let Some(groups) = &self.groups {
-            let group = groups.group(&format!("w{number}")).map_err(says)?;
+        if let Some(group) = worker.group.clone().filter(|group| !group.takes_at_start()) {
             let pid = worker.pid;
             // The kernel waits until every processor has taken note: not on a thread that serves others meanwhile.
-            let added = tokio::task::spawn_blocking(move || group.add(pid).map(|()| group));
-            worker.group = Some(added.await.map_err(io::Error::other).and_then(|group| group).map_err(says)?);
+            let added = tokio::task::spawn_blocking(move || group.add(pid)).await;
+            added.map_err(io::Error::other).flatten().map_err(says)?;
         }
         Ok(worker)
     }
@@ -345,7 +346,7 @@ impl Worker {
 
     /// Whether the kernel has ended it, or what it started, for the memory that they used.
     pub(super) fn ran_out_of_memory(&self) -> bool {
-        self.group.as_ref().is_some_and(Cgroup::was_exceeded)
+        self.group.as_ref().is_some_and(|group| group.was_exceeded())
     }
 
     async fn last_words(&mut self) -> Logs {
@@ -379,8 +380,15 @@ impl Drop for Worker {
             if let Some(mut process) = process {
                 let _ = process.wait().await;
             }
-            // Only now that it is empty can it be removed.
-            drop(group);
+            if let Some(group) = group {
+                // Only when it is empty can it be removed: bubblewrap's inner process may still be on its way out.
+                let gone = async {
+                    while group.remove().is_err() {
+                        tokio::time::sleep(LOOK).await;
+                    }
+                };
+                let _ = timeout(EXIT_GRACE, gone).await;
+            }
             // What can't be removed now goes when the server starts again.
             if let Some(directory) = directory
                 && let Ok(Err(error)) = tokio::task::spawn_blocking(move || folder::remove(&directory)).await

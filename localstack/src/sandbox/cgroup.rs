@@ -12,14 +12,15 @@ const BESIDES: u64 = super::DISK + 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Cgroups {
     parent: PathBuf,
-    unified: bool,
+    /// The server's own group, where its threads can leave it one by one: control groups of version 1.
+    home: Option<PathBuf>,
 }
 
 /// A worker's group; removed when dropped, by when no process may be left in it.
 #[derive(Debug)]
 pub(crate) struct Cgroup {
     path: PathBuf,
-    unified: bool,
+    home: Option<PathBuf>,
 }
 
 impl Cgroups {
@@ -27,34 +28,36 @@ impl Cgroups {
     pub(crate) fn make() -> Option<Self> {
         let own = std::fs::read_to_string("/proc/self/cgroup").ok()?;
         let below = |root: &str, path: &str| Path::new(root).join(path.trim_start_matches('/'));
-        let found = own.lines().find_map(|line| {
+        let (own, unified) = own.lines().find_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
             let (controllers, path) = (parts.next()?, parts.next()?);
             if controllers.split(',').any(|name| name == "memory") {
-                Some(Self { parent: below("/sys/fs/cgroup/memory", path), unified: false })
+                Some((below("/sys/fs/cgroup/memory", path), false))
             } else if controllers.is_empty() && Path::new("/sys/fs/cgroup/cgroup.controllers").is_file() {
-                Some(Self { parent: below("/sys/fs/cgroup", path), unified: true })
+                Some((below("/sys/fs/cgroup", path), true))
             } else {
                 None
             }
         })?;
-        sweep(&found.parent);
-        let parent = found.parent.join(format!("function-runner-{}", std::process::id()));
+        sweep(&own);
+        let parent = own.join(format!("function-runner-{}", std::process::id()));
         match std::fs::create_dir(&parent) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return None,
             _ => {}
         }
-        let made = Self { parent, unified: found.unified };
         // Hand the controller down. Not possible where the server's own group has it for processes, its own among them.
-        if made.unified
-            && (std::fs::write(found.parent.join("cgroup.subtree_control"), "+memory").is_err()
+        let made = Self { parent, home: (!unified).then(|| own.clone()) };
+        if unified
+            && (std::fs::write(own.join("cgroup.subtree_control"), "+memory").is_err()
                 || std::fs::write(made.parent.join("cgroup.subtree_control"), "+memory").is_err())
         {
             let _ = std::fs::remove_dir(&made.parent);
             return None;
         }
         // Whether it works is known once it has been done.
-        made.group("trial").and_then(|trial| trial.limit(1024)).ok()?;
+        let trial = made.group("trial").ok()?;
+        trial.start(|| Ok(())).and_then(|()| trial.limit(1024)).ok()?;
+        drop(trial);
         Some(made)
     }
 
@@ -63,7 +66,7 @@ impl Cgroups {
         let path = self.parent.join(name);
         match std::fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(Cgroup { path, unified: self.unified }),
+            _ => Ok(Cgroup { path, home: self.home.clone() }),
         }
     }
 }
@@ -90,7 +93,28 @@ fn sweep(parent: &Path) {
     }
 }
 
+/// Takes this thread, and none else, into a group.
+fn enter(group: &Path) -> io::Result<()> {
+    std::fs::write(group.join("tasks"), "0")
+}
+
 impl Cgroup {
+    /// Whether it takes in what [`start`](Self::start) starts; else that has to be done with [`add`](Self::add).
+    pub(crate) fn takes_at_start(&self) -> bool {
+        self.home.is_some()
+    }
+
+    /// Starts a process on this thread. In version 1 it is in the group from its first moment, as its thread is meanwhile.
+    /// To take in a process that is already there the kernel waits until every processor has taken note, about 10 ms; a
+    /// thread goes where it wants at once.
+    pub(crate) fn start<T>(&self, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let Some(home) = &self.home else { return start() };
+        enter(&self.path)?;
+        let started = start();
+        enter(home)?;
+        started
+    }
+
     /// Takes a process in; what it starts from then on is in too. Takes milliseconds.
     pub(crate) fn add(&self, pid: u32) -> io::Result<()> {
         std::fs::write(self.path.join("cgroup.procs"), pid.to_string())
@@ -99,7 +123,7 @@ impl Cgroup {
     /// Bounds the memory of all its processes, for a function that may use so many MiB.
     pub(crate) fn limit(&self, memory_mb: u32) -> io::Result<()> {
         let most = (u64::from(memory_mb) * 1024 * 1024 + BESIDES).to_string();
-        if self.unified {
+        if self.home.is_none() {
             // Where there is no swap, there is no such file.
             let _ = std::fs::write(self.path.join("memory.swap.max"), "0");
             std::fs::write(self.path.join("memory.max"), most)
@@ -110,16 +134,21 @@ impl Cgroup {
 
     /// Whether the kernel has killed a process of it for its memory.
     pub(crate) fn was_exceeded(&self) -> bool {
-        let file = if self.unified { "memory.events" } else { "memory.oom_control" };
+        let file = if self.home.is_none() { "memory.events" } else { "memory.oom_control" };
         let text = std::fs::read_to_string(self.path.join(file)).unwrap_or_default();
         let kills = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
         kills.is_some_and(|kills| kills.trim() != "0")
+    }
+
+    /// Removes it. The error says that a process is still in it, be it only on its way out.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        std::fs::remove_dir(&self.path)
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // What can't be removed now is, when a server starts after this one is gone.
-        let _ = std::fs::remove_dir(&self.path);
+        let _ = self.remove();
     }
 }
