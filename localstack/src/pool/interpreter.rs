@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use crate::sandbox::{find_program, library_folders};
 
-/// Prints what [`Interpreter`] holds, as JSON. Loads the extensions that link to libraries of the system, to see where
-/// those are; the modules around them would cost tens of milliseconds more.
+/// Prints what [`Interpreter`] holds, and the shim that is its argument compiled, as JSON. Loads the extensions that link
+/// to libraries of the system, to see where those are; the modules around them would cost tens of milliseconds more.
 const ASK_PYTHON: &str = r#"
-import json, os, sys
+import importlib.util, json, marshal, os, sys
 for name in ("_ssl", "_sqlite3", "_ctypes", "_lzma", "_bz2", "_decimal", "zlib", "_uuid", "readline"):
     try:
         __import__(name)
@@ -27,8 +27,10 @@ library = os.path.dirname(os.path.realpath(os.__file__))
 folders = {library} | {os.path.realpath(path) for path in sys.path if os.path.isdir(path)}
 program = os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 hidden = [os.path.join(library, name) for name in ("site-packages", "dist-packages")]
+shim = marshal.dumps(compile(sys.argv[1], "shim.py", "exec", dont_inherit=True))
 print(json.dumps({"program": program, "version": list(sys.version_info[:3]), "folders": sorted(folders),
-    "hidden": [path for path in hidden if os.path.isdir(path)], "mapped": mapped}))
+    "hidden": [path for path in hidden if os.path.isdir(path)], "mapped": mapped,
+    "shim": list(importlib.util.MAGIC_NUMBER + bytes(12) + shim)}))
 "#;
 
 const ASK_NODE: &str = r#"
@@ -52,6 +54,8 @@ pub struct Interpreter {
     pub libraries: Vec<PathBuf>,
     /// Folders in those that belong to the machine's owner and not to it.
     pub hidden: Vec<PathBuf>,
+    /// The name of its shim's file.
+    pub shim: String,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +65,9 @@ struct Answer {
     folders: Vec<PathBuf>,
     hidden: Vec<PathBuf>,
     mapped: Vec<String>,
+    /// What is in the shim's file, if that isn't its text.
+    #[serde(default)]
+    shim: Option<Vec<u8>>,
 }
 
 /// The language's name for people.
@@ -72,11 +79,15 @@ fn name(language: Language) -> &'static str {
 }
 
 impl Interpreter {
-    /// Asks the interpreter at `program`, or the one in `PATH`, who it is. The error is for people.
-    pub async fn find(language: Language, program: Option<&Path>) -> Result<Self, String> {
+    /// Asks the interpreter at `program`, or the one in `PATH`, who it is, and puts its shim into the folder `shims`:
+    /// Python's compiled, which takes longer than the rest of its start. The error is for people.
+    pub async fn find(language: Language, program: Option<&Path>, shims: &Path) -> Result<Self, String> {
+        let (shim, text) = runtime::package::pool_shim(language);
         let (command, script, oldest, ask) = match language {
-            Language::Python => ("python3", ["-I", "-S", "-c", ASK_PYTHON].as_slice(), (3, 8), "python3"),
-            Language::Nodejs => ("node", ["-e", ASK_NODE].as_slice(), (18, 0), "nodejs"),
+            Language::Python => {
+                ("python3", vec!["-I", "-S", "-X", "utf8", "-c", ASK_PYTHON, text], (3, 8), "python3")
+            }
+            Language::Nodejs => ("node", vec!["-e", ASK_NODE], (18, 0), "nodejs"),
         };
         let name = name(language);
         let missing =
@@ -108,6 +119,12 @@ impl Interpreter {
                 oldest.1
             ));
         }
+        let (shim, bytes) = match answer.shim {
+            Some(compiled) => (format!("{shim}c"), compiled),
+            None => (shim.to_owned(), text.into()),
+        };
+        let path = shims.join(&shim);
+        write_shared(&path, &bytes).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut libraries = library_folders(answer.mapped.iter().map(String::as_str));
         libraries.extend(answer.folders);
         Ok(Self {
@@ -116,18 +133,31 @@ impl Interpreter {
             version,
             libraries: libraries.into_iter().collect(),
             hidden: answer.hidden,
+            shim,
         })
     }
 
-    /// Its arguments before the shim's path. `heap_mb` raises the limit that Node puts on its own heap.
-    pub fn arguments(&self, heap_mb: Option<u32>) -> Vec<String> {
+    /// Its arguments before the shim's path. `heap_mb` raises the limit that Node puts on its own heap. `awaited` says
+    /// that an invocation waits for it: it is then to load nothing that it may not need.
+    pub fn arguments(&self, heap_mb: Option<u32>, awaited: bool) -> Vec<String> {
         match self.language {
             // Isolated, without site-packages, writing no bytecode.
-            Language::Python => ["-I", "-S", "-B", "-X", "utf8"].map(str::to_owned).to_vec(),
+            Language::Python => ["-I", "-S", "-B", "-X", "utf8"]
+                .into_iter()
+                .chain(awaited.then_some(["-X", "awaited"]).into_iter().flatten())
+                .map(str::to_owned)
+                .collect(),
             // The machine's own OpenSSL settings are none of its affair, and where they can't be read Node won't start.
             Language::Nodejs => std::iter::once("--openssl-config=/dev/null".to_owned())
                 .chain(heap_mb.map(|mb| format!("--max-old-space-size={mb}")))
                 .collect(),
         }
     }
+}
+
+/// Writes a file that workers may read under bubblewrap, where they may be users of their own.
+fn write_shared(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, bytes)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
 }

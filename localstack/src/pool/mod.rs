@@ -119,7 +119,7 @@ impl Pool {
             turns: Semaphore::new(2 * std::thread::available_parallelism().map_or(1, NonZero::get)),
             shelf: Mutex::default(),
             sources: Sources::new(blobs),
-            spares: Spares::new(&config),
+            spares: Spares::new(&config, &shims),
             workshop,
             config,
         });
@@ -178,7 +178,7 @@ impl Drop for Pool {
     }
 }
 
-/// Makes the pool's folders, with nothing in them but the shims.
+/// Makes the pool's folders, with nothing in them.
 fn prepare(folder: &Path, shims: &Path, folders: &Path) -> std::io::Result<()> {
     for old in [shims, folders] {
         folder::remove(old)?;
@@ -187,19 +187,11 @@ fn prepare(folder: &Path, shims: &Path, folders: &Path) -> std::io::Result<()> {
     for new in [shims, folders] {
         std::fs::create_dir(new)?;
     }
-    for language in [Language::Python, Language::Nodejs] {
-        let (name, text) = runtime::package::pool_shim(language);
-        std::fs::write(shims.join(name), text)?;
-    }
     #[cfg(unix)]
     {
         // Workers under bubblewrap may run as users of their own.
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(shims, std::fs::Permissions::from_mode(0o755))?;
-        for language in [Language::Python, Language::Nodejs] {
-            let shim = shims.join(runtime::package::pool_shim(language).0);
-            std::fs::set_permissions(shim, std::fs::Permissions::from_mode(0o644))?;
-        }
     }
     Ok(())
 }

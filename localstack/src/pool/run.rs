@@ -176,7 +176,7 @@ impl Pool {
             Some(worker) => worker,
             None => {
                 let interpreter = self.spares.interpreter(language).await?;
-                self.workshop.start(&interpreter, heap_mb).await.map_err(RuntimeError::Failed)?
+                self.workshop.start(&interpreter, heap_mb, true).await.map_err(RuntimeError::Failed)?
             }
         };
         let (number, unwanted) = {

@@ -1,7 +1,7 @@
 //! Warm interpreters that are no function's yet.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub(super) struct Spares {
 struct Stock {
     language: Language,
     program: Option<PathBuf>,
+    /// Where its shim goes.
+    shims: PathBuf,
     interpreter: OnceCell<Result<Arc<Interpreter>, String>>,
     state: Mutex<State>,
     /// That it is to be looked after.
@@ -44,10 +46,11 @@ struct State {
 }
 
 impl Spares {
-    pub(super) fn new(config: &PoolConfig) -> Self {
+    pub(super) fn new(config: &PoolConfig, shims: &Path) -> Self {
         let stock = |language, program: &Option<PathBuf>| Stock {
             language,
             program: program.clone(),
+            shims: shims.to_owned(),
             interpreter: OnceCell::new(),
             state: Mutex::default(),
             changed: Arc::default(),
@@ -109,7 +112,7 @@ impl Spares {
 impl Stock {
     async fn interpreter(&self) -> Result<Arc<Interpreter>, String> {
         let found = self.interpreter.get_or_init(|| async {
-            Interpreter::find(self.language, self.program.as_deref()).await.map(Arc::new)
+            Interpreter::find(self.language, self.program.as_deref(), &self.shims).await.map(Arc::new)
         });
         found.await.clone()
     }
@@ -150,7 +153,7 @@ pub(super) async fn keep_full(pool: Weak<Pool>, language: Language) {
         let changed = stock.changed.clone();
         let Ok(interpreter) = stock.interpreter().await else { return };
         while stock.is_short(strong.spares.wanted) {
-            if !stock.add(strong.workshop.start(&interpreter, None).await) {
+            if !stock.add(strong.workshop.start(&interpreter, None, false).await) {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }

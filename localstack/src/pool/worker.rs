@@ -109,11 +109,13 @@ pub(super) struct Workshop {
 }
 
 impl Workshop {
-    /// Starts a worker and waits until it is warm. The error is for the log.
+    /// Starts a worker and waits until it is ready. `awaited` is as for [`Interpreter::arguments`]. The error is for the
+    /// log.
     pub(super) async fn start(
         &self,
         interpreter: &Interpreter,
         heap_mb: Option<u32>,
+        awaited: bool,
     ) -> Result<Worker, String> {
         let says = |error: io::Error| format!("starting {}: {error}", interpreter.program.display());
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -126,8 +128,8 @@ impl Workshop {
         };
         let mut command = self.sandbox.command(&Confined {
             program: &interpreter.program,
-            arguments: interpreter.arguments(heap_mb),
-            shim: Some(runtime::package::pool_shim(interpreter.language).0),
+            arguments: interpreter.arguments(heap_mb, awaited),
+            shim: Some(&interpreter.shim),
             libraries: &interpreter.libraries,
             hidden: &interpreter.hidden,
             directory: &folder,

@@ -190,7 +190,13 @@ async fn node_errors_show_the_users_frames_and_none_of_ours() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_json_cannot_carry_say_what_and_where() {
-    let kit = Kit::new(SandboxChoice::Auto).await;
+    for spares in [0, 1] {
+        results_say_what_and_where(Kit::with(SandboxChoice::Auto, |config| config.spares = spares).await)
+            .await;
+    }
+}
+
+async fn results_say_what_and_where(kit: Kit) {
     for (source, expected) in [
         ("return {'a': [float('nan')]}", vec!["nan", "result.a[0]"]),
         ("return float('-inf')", vec!["-inf"]),

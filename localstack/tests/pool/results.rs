@@ -4,7 +4,7 @@ use domain::Level;
 use domain::function::Module;
 use localstack::sandbox::SandboxChoice;
 
-use crate::kit::{BOTH, Kit};
+use crate::kit::{BOTH, Kit, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_of_every_shape_run_under_every_sandbox() {
@@ -92,6 +92,33 @@ async fn numbers_and_texts_pass_exactly() {
     for function in [&python, &kit.node("exports.handler = (e) => e").await] {
         assert_eq!(kit.ok(function, &large).await.len(), large.len());
         assert_eq!(kit.ok(function, "1").await, "1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_an_interpreter_was_at_hand_makes_no_difference() {
+    let event = format!(r#"{{"a":[1.5e-07,-0.0,{},true,null,"é\n\u0000😀"]}}"#, "9".repeat(5000));
+    for sandbox in BOTH {
+        let mut seen = Vec::new();
+        for spares in [0, 1] {
+            let kit = Kit::with(sandbox, |config| config.spares = spares).await;
+            until("there are spares", || kit.pool.workers() >= 2 * spares).await;
+            let same = kit.python("def handler(event):\n    return event").await;
+            assert_eq!(kit.ok(&same, &format!(" {event}\n")).await, event);
+            // Whoever changes how everything is encoded does so for their results too.
+            let change = "import json; json.JSONEncoder.default = lambda self, value: 'changed'";
+            let first = kit.python(&format!("{change}\ndef handler(event):\n    return [{{1}}]")).await;
+            assert_eq!(kit.ok(&first, "{}").await, "[\"changed\"]");
+            let source =
+                format!("def handler(event):\n    if event: {change}\n    return {{1}} if event else 2");
+            let later = kit.python(&source).await;
+            assert_eq!(kit.ok(&later, "0").await, "2");
+            assert_eq!(kit.ok(&later, "1").await, "\"changed\"");
+            let told = "[sys.argv, sys.path, sys.flags, sys._xoptions, sys.stdout.encoding]";
+            let told = kit.python(&format!("import sys\ndef handler(event):\n    return {told}")).await;
+            seen.push(kit.ok(&told, "{}").await);
+        }
+        assert_eq!(seen[0], seen[1]);
     }
 }
 

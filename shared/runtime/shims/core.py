@@ -3,7 +3,6 @@
 One of two fronts follows this text in the same file: the pool's (pool.py) or AWS Lambda's (lambda.py).
 """
 
-import json
 import os
 import sys
 from time import monotonic, perf_counter_ns
@@ -15,8 +14,44 @@ ERROR_LIMIT = 64 * 1024
 MARK = "\x1e\x1f"
 
 _HERE = sys._getframe().f_code.co_filename
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_loop = None
+_loop = _encode = None
+
+
+def _use_json():
+    """Encodes from now on by the module of that name, as users may have changed it. Returns what decodes."""
+    import json
+
+    global _encode
+    _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+    return json.loads
+
+
+def _use_core_of_json():
+    """The same by what that module calls, until users import it: it takes 5 ms to load `re`, and more, for its sake."""
+    global _encode
+
+    class Usual:
+        strict, object_hook, object_pairs_hook = True, None, None
+        parse_float, parse_int, parse_constant = float, int, None
+
+    def refuse(value):
+        raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
+
+    def encode(result):
+        if "json" in sys.modules:
+            _use_json()
+            return _encode(result)
+        return "".join(make_encoder({}, refuse, encode_basestring, None, ":", ",", False, False, False)(result, 0))
+
+    try:
+        from _json import encode_basestring, make_encoder, make_scanner
+
+        scan = make_scanner(Usual)
+        assert (scan("[1.5]", 0), encode([None])) == (([1.5], 5), "[null]")
+    except Exception:
+        return _use_json()
+    _encode = encode
+    return lambda data: scan(data.decode().strip(), 0)[0]
 
 
 class RunError(Exception):

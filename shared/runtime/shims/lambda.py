@@ -43,6 +43,7 @@ import warnings
 import zlib
 
 warnings.showwarning = show_warning
+_use_json()
 if hasattr(sys, "set_int_max_str_digits"):
     sys.set_int_max_str_digits(0)
 _source, _handler, _cold = "", None, True

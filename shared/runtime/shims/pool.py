@@ -66,6 +66,11 @@ def _serve():
     import gc
     import warnings
 
+    # Somebody waits for it. If not, there is time to load what most code needs, and to clean up.
+    awaited = sys._xoptions.pop("awaited", False)
+    loads = _use_core_of_json() if awaited else _use_json()
+    if not awaited:
+        gc.collect()
     out = sys.stdout
     out.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
     sys.stderr = Stream("e", 2, _write_out)
@@ -76,8 +81,7 @@ def _serve():
     sys.argv = [FILE]
     channel, context = _Channel(3), Context()
     source, handler, failed = "", None, None
-    pid, getpid, loads, integer = os.getpid(), os.getpid, json.loads, int.from_bytes
-    gc.collect()
+    pid, getpid, integer = os.getpid(), os.getpid, int.from_bytes
     gc.freeze()
     channel.send(READY, b"", b"")
     while True:
