@@ -116,6 +116,11 @@ impl Gate {
         self.lock().running
     }
 
+    /// Who wait, now.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting
+    }
+
     /// Whether there is one run in this workspace, now.
     pub(super) fn is_alone(&self, workspace: WorkspaceId) -> bool {
         self.lock().workspaces.get(&workspace).is_some_and(|space| space.running == 1)

@@ -161,6 +161,11 @@ impl Pool {
         self.gate.running()
     }
 
+    /// How many invocations wait for a place to run.
+    pub fn waiting(&self) -> usize {
+        self.gate.waiting()
+    }
+
     /// Kills every worker. What runs fails; what is invoked from now on is refused.
     pub fn shutdown(&self) {
         self.spares.close();

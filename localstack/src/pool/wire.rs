@@ -1,4 +1,4 @@
-//! What goes between the server and a worker: frames on a socket, and what is printed on a pipe.
+//! What goes between the server and a worker, on pipes: frames each way, and what is printed.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -6,26 +6,25 @@ use std::os::fd::AsFd;
 use runtime::printed::Printed;
 use runtime::protocol;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 
 /// Sends frames, and the event after them.
-pub(super) async fn send(socket: &mut UnixStream, mut frames: Vec<u8>, event: &[u8]) -> io::Result<()> {
+pub(super) async fn send(pipe: &mut pipe::Sender, mut frames: Vec<u8>, event: &[u8]) -> io::Result<()> {
     // One system call for the most; no copy for the large.
     if event.len() <= 64 * 1024 {
         frames.extend_from_slice(event);
-        socket.write_all(&frames).await
+        pipe.write_all(&frames).await
     } else {
-        socket.write_all(&frames).await?;
-        socket.write_all(event).await
+        pipe.write_all(&frames).await?;
+        pipe.write_all(event).await
     }
 }
 
 /// The next frame: its kind and its body. `Ok(None)` if it is none that a worker may send.
-pub(super) async fn read_frame(socket: &mut UnixStream) -> io::Result<Option<(u8, Vec<u8>)>> {
+pub(super) async fn read_frame(pipe: &mut pipe::Receiver) -> io::Result<Option<(u8, Vec<u8>)>> {
     let mut buffer = Vec::with_capacity(1024);
     while buffer.len() < protocol::HEAD {
-        if socket.read_buf(&mut buffer).await? == 0 {
+        if pipe.read_buf(&mut buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
@@ -39,7 +38,7 @@ pub(super) async fn read_frame(socket: &mut UnixStream) -> io::Result<Option<(u8
     let have = buffer.len();
     buffer.resize(length, 0);
     if have < length {
-        socket.read_exact(&mut buffer[have..]).await?;
+        pipe.read_exact(&mut buffer[have..]).await?;
     }
     Ok(Some((kind, buffer)))
 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +12,6 @@ use std::time::Duration;
 use domain::{Language, Logs};
 use runtime::printed::Printed;
 use runtime::protocol::{self, Answer};
-use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 use tokio::sync::{Notify, SemaphorePermit};
 use tokio::time::{Instant, timeout};
@@ -50,7 +49,8 @@ pub(super) struct Worker {
     pid: u32,
     /// There until this is dropped.
     process: Option<Process>,
-    socket: UnixStream,
+    requests: pipe::Sender,
+    answers: pipe::Receiver,
     printed: pipe::Receiver,
     /// Its folder, where the sandbox gives it none.
     directory: Option<PathBuf>,
@@ -135,13 +135,11 @@ impl Workshop {
             directory: &folder,
             number: u32::try_from(number % 1_000_000).unwrap_or_default(),
         });
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(says)?;
-        let (reader, writer) = io::pipe().map_err(says)?;
-        command
-            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
-            .stdout(writer.try_clone().map_err(says)?)
-            .stderr(writer);
-        ours.set_nonblocking(true).map_err(says)?;
+        // Pipes, not a socket: on a socket, the worker that waits for a request is woken when its last answer is taken.
+        let (asked, requests) = io::pipe().map_err(says)?;
+        let (answers, answered) = io::pipe().map_err(says)?;
+        let (printed, print) = io::pipe().map_err(says)?;
+        command.stdin(asked).stdout(answered).stderr(print);
         let count = Count::new(&self.count);
         let group = self.groups.as_ref().map(|groups| groups.group(&format!("w{number}"))).transpose();
         let group = group.map_err(says)?.map(Arc::new);
@@ -150,15 +148,16 @@ impl Workshop {
             language: interpreter.language,
             pid: process.id().unwrap_or_default(),
             process: Some(process),
-            socket: UnixStream::from_std(ours).map_err(says)?,
-            printed: pipe::Receiver::from_owned_fd(reader.into()).map_err(says)?,
+            requests: pipe::Sender::from_owned_fd(requests.into()).map_err(says)?,
+            answers: pipe::Receiver::from_owned_fd(answers.into()).map_err(says)?,
+            printed: pipe::Receiver::from_owned_fd(printed.into()).map_err(says)?,
             directory,
             group,
             next_far: Instant::now() + FAR_LOOK,
             stop: Arc::default(),
             _count: count,
         };
-        let ready = timeout(START, read_frame(&mut worker.socket)).await;
+        let ready = timeout(START, read_frame(&mut worker.answers)).await;
         if !matches!(ready, Ok(Ok(Some((protocol::READY, _))))) {
             worker.kill();
             let said = worker.last_words().await;
@@ -229,15 +228,8 @@ impl Worker {
             self.next_far = after_far_look(now);
         }
         let mut byte = [0];
-        let quiet = matches!(
-            rustix::net::recv(
-                &self.socket,
-                &mut byte,
-                rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT
-            ),
-            Err(rustix::io::Errno::WOULDBLOCK)
-        );
-        quiet && drain(&self.printed, None, 1 << 20) != Drained::Closed
+        rustix::io::read(&self.answers, &mut byte) == Err(rustix::io::Errno::WOULDBLOCK)
+            && drain(&self.printed, None, 1 << 20) != Drained::Closed
     }
 
     /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way. Gives its turn
@@ -254,11 +246,11 @@ impl Worker {
         let disk = disk(self.directory.as_deref(), self.pid);
         let next_far = &mut self.next_far;
         let pid = self.pid;
-        let socket = &mut self.socket;
+        let (requests, answers) = (&mut self.requests, &mut self.answers);
         let pipe = &self.printed;
         let mut talk = pin!(async {
-            send(socket, frames, event).await?;
-            read_frame(socket).await
+            send(requests, frames, event).await?;
+            read_frame(answers).await
         });
         let mut stopped = pin!(self.stop.notified());
         let first = if turn.is_some() { TURN } else { LOOK };

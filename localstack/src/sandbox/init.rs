@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use runtime::protocol;
 use serde::{Deserialize, Serialize};
 
 /// How much is taken away.
@@ -132,18 +133,21 @@ fn confine(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
-/// The socket comes as stdin, which bubblewrap and everything else passes on: moves it to where the shim looks.
+/// The worker's pipes come as stdin and stdout, which bubblewrap and everything else passes on: moves them to where the
+/// shim looks. What is printed goes to stderr.
 fn arrange_descriptors() -> Result<(), String> {
     // SAFETY: system calls on descriptors that nothing else in this process uses.
     unsafe {
-        check("moving the socket", libc::dup2(0, runtime::protocol::WORKER_FD))?;
+        check("moving a pipe", libc::dup2(1, protocol::ANSWERS_FD))?;
+        check("moving a pipe", libc::dup2(0, protocol::REQUESTS_FD))?;
+        check("giving stdout", libc::dup2(2, 1))?;
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY);
         check("opening /dev/null", null)?;
         check("giving stdin", libc::dup2(null, 0))?;
         #[cfg(target_os = "linux")]
-        check("closing descriptors", libc::close_range(4, u32::MAX, 0))?;
+        check("closing descriptors", libc::close_range(5, u32::MAX, 0))?;
         #[cfg(not(target_os = "linux"))]
-        for descriptor in 4..256 {
+        for descriptor in 5..256 {
             libc::close(descriptor);
         }
     }

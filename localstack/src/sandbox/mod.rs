@@ -144,7 +144,8 @@ impl Sandbox {
         self.kind == Some(SandboxKind::Bubblewrap)
     }
 
-    /// The command that runs a program in the sandbox. Its stdin becomes the worker's socket.
+    /// The command that runs a program in the sandbox. Its stdin and stdout become the worker's pipes; what is
+    /// printed goes to its stderr.
     pub fn command(&self, confined: &Confined<'_>) -> Command {
         self.command_for(confined, false)
     }

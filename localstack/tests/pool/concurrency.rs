@@ -63,7 +63,7 @@ async fn whoever_gives_up_leaves_no_trace() {
         });
         let runs: Vec<_> = runs.collect();
         until("two run", || kit.pool.running() == 2).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        until("four wait", || kit.pool.waiting() == 4).await;
         for run in runs {
             run.abort();
             assert!(run.await.is_err());
@@ -116,8 +116,7 @@ async fn a_removed_function_runs_no_more() {
     let function = kit.python(SLEEP).await;
     kit.ok(&function, "0").await;
     let (outcome, ()) = tokio::join!(kit.run(&function, "15"), async {
-        until("it runs", || kit.pool.running() == 1).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        until("it has its worker", || kit.pool.running() == 1 && kit.pool.idle_workers() == 0).await;
         kit.pool.remove(function.version.function_id).await.unwrap();
     });
     assert!(outcome.result.unwrap_err().contains("deleted"));

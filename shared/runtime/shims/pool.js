@@ -1,11 +1,12 @@
 
-// ---- The pool's front: frames on file descriptor 3, printed text on 1 and 2. -------------------------------------
+// ---- The pool's front: frames on file descriptors 3 and 4, printed text on 1 and 2. ------------------------------
 //
 // Between runs the thread blocks in read(2), so the event loop stands still as it does on Lambda; during a run it is
 // the user's.
 
 const { readSync, writeSync } = fs;
 const { setImmediate } = globalThis;
+const ANSWERS = 3, REQUESTS = 4;
 const LOAD = 1, READY = 16, RESULT = 17, ERROR = 18, RETIRE = 1, HEAD = 22;
 const SMALL = 64 * 1024;
 const buffer = Buffer.allocUnsafeSlow(SMALL);
@@ -50,7 +51,7 @@ function receive() {
 }
 
 function read(into, at) {
-  const got = readSync(3, into, at, into.length - at, null);
+  const got = readSync(REQUESTS, into, at, into.length - at, null);
   // The server is gone.
   if (got === 0) exit(0);
   return got;
@@ -65,7 +66,7 @@ function send(kind, nonce, flags, took, text) {
   frame[13] = flags;
   frame.writeBigUInt64LE(BigInt(Math.max(0, Math.round(took * 1000))), 14);
   frame.write(text, HEAD);
-  write(3, frame.subarray(0, HEAD + bytes));
+  write(ANSWERS, frame.subarray(0, HEAD + bytes));
 }
 
 function next() {
@@ -190,5 +191,5 @@ process.on('beforeExit', () => {
 
 process.argv = [process.argv[0], 'main.js'];
 capture(print);
-write(3, Buffer.from([1, 0, 0, 0, READY]));
+write(ANSWERS, Buffer.from([1, 0, 0, 0, READY]));
 setImmediate(next);

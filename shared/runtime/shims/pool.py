@@ -1,7 +1,8 @@
 
 
-# ---- The pool's front: frames on file descriptor 3, printed text on 1 and 2. -------------------------------------
+# ---- The pool's front: frames on file descriptors 3 and 4, printed text on 1 and 2. ------------------------------
 
+ANSWERS, REQUESTS = 3, 4
 LOAD, INVOKE, READY, RESULT, ERROR = 1, 2, 16, 17, 18
 RETIRE = 1
 
@@ -9,8 +10,8 @@ RETIRE = 1
 class _Channel:
     """Frames: a length of four bytes, a kind of one, a body."""
 
-    def __init__(self, number):
-        self._number, self._held = number, b""
+    def __init__(self):
+        self._held = b""
 
     def receive(self):
         data = self._held or self._read(65536)
@@ -26,7 +27,7 @@ class _Channel:
         return data[4], data[5:end] if len(data) > end else data[5:]
 
     def _read(self, most, read=os.read):
-        data = read(self._number, most)
+        data = read(REQUESTS, most)
         if not data:
             # The server is gone.
             os._exit(0)
@@ -34,10 +35,10 @@ class _Channel:
 
     def send(self, kind, head, body, write=os.write):
         data = (1 + len(head) + len(body)).to_bytes(4, "little") + bytes((kind,)) + head + body
-        sent = write(self._number, data)
+        sent = write(ANSWERS, data)
         while sent < len(data):
             data = memoryview(data)[sent:]
-            sent = write(self._number, data)
+            sent = write(ANSWERS, data)
 
 
 def _write_out(text, out=sys.stdout, write=os.write):
@@ -79,7 +80,7 @@ def _serve():
         # Integers of an event stay exact, however long.
         sys.set_int_max_str_digits(0)
     sys.argv = [FILE]
-    channel, context = _Channel(3), Context()
+    channel, context = _Channel(), Context()
     source, handler, failed = "", None, None
     pid, getpid, integer = os.getpid(), os.getpid, int.from_bytes
     gc.freeze()

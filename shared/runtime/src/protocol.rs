@@ -1,4 +1,4 @@
-//! The frames between the pool and a worker's shim, over a socket that only the two of them have.
+//! The frames between the pool and a worker's shim, over two pipes that only the two of them have.
 //!
 //! A frame is a length (4 bytes, little endian, of what follows), a kind (1 byte) and a body. The server speaks first:
 //! at most one [`load`] before the first [`invoke`], then one [`invoke`] at a time. The worker says [`READY`] once, and
@@ -10,8 +10,10 @@ use domain::function::Module;
 use domain::{FunctionId, limits};
 use serde::Serialize;
 
-/// The file descriptor that a worker finds its socket at.
-pub const WORKER_FD: i32 = 3;
+/// The file descriptor that a worker writes its answers to.
+pub const ANSWERS_FD: i32 = 3;
+/// The file descriptor that a worker reads what it is asked from.
+pub const REQUESTS_FD: i32 = 4;
 /// Server to worker: the code to run from now on.
 const LOAD: u8 = 1;
 /// Server to worker: run it.
