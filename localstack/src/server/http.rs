@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::Request;
 use hyper::body::Incoming;
@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
+use web::Answers;
 
 /// How long a client may take to send a request's headers: slower ones hold a connection for nothing.
 const HEADERS: Duration = Duration::from_secs(15);
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `stopping`, then answers what has been asked, for `grace` at most.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    service: impl Answers,
     stopping: CancellationToken,
     grace: Duration,
 ) {
@@ -44,10 +45,10 @@ pub(super) async fn serve(
         };
         // An answer goes out when it is written, not when more might follow.
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        let service = service.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
+            service.clone().oneshot(request.map(Body::new))
         });
         let connection = connections.watch(server.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {

@@ -88,18 +88,18 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(io("can't listen for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io("can't listen for Ctrl-C"))?;
     let home = open(&config).await?;
-    let router = Site::new(home.state.web.clone(), web::style::FASTAPI)
+    let service = Site::new(home.state.web.clone(), web::style::FASTAPI)
         .api(function_runner_api::api(), home.state.clone())
         .api(faas_backend_api::api(), home.state.clone())
         .docs()
-        .into_router();
+        .into_service();
     let listener = listen(&config).await?;
     let address = listener.local_addr().map_err(io("can't tell which port was given"))?;
     let started = home.clock.now();
 
     let stopping = CancellationToken::new();
     let app = &home.state.app;
-    let serving = tokio::spawn(http::serve(listener, router, stopping.clone(), GRACE));
+    let serving = tokio::spawn(http::serve(listener, service, stopping.clone(), GRACE));
     let working =
         tokio::spawn(workers::work(app.clone(), home.queue.clone(), stopping.clone(), config.concurrency));
     let chores = tokio::spawn(chores::run(

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::middleware::from_fn_with_state;
 use axum::routing::any;
 use domain::Kind;
 use http::Method;
@@ -12,7 +11,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::layers::around::{Around, Operations, Route, around};
+use crate::layers::around::{Around, Operations, Route};
 use crate::{Error, Style, Web, openapi};
 
 /// An API document: its routes, its words for errors, its part of OpenAPI.
@@ -101,15 +100,14 @@ where
 
     /// The router, with everything that happens around its handlers.
     pub(crate) fn into_parts(self, state: S) -> (Router, OpenApi, Style) {
-        let layer =
-            Around { web: Web::from_ref(&state), style: self.style, operations: Arc::new(self.operations) };
+        let around = Around { web: Web::from_ref(&state), style: self.style, operations: self.operations };
         let mut router = self.router;
         if let Some(path) = self.below {
             router = router.route(path, any(unknown)).route(&format!("{path}/{{*rest}}"), any(unknown));
         }
         let router = router
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(from_fn_with_state(layer, around))
+            .layer(around.into_layer())
             .with_state(state);
         (router, self.doc, self.style)
     }

@@ -32,7 +32,7 @@ pub use extract::{
 pub use layers::observe::{AsWritten, RequestId};
 pub use paging::{List, Paging};
 pub use secrets::{MIN_SECRET, SecretTooShort, Secrets};
-pub use site::Site;
+pub use site::{Answers, Site};
 pub use state::AppState;
 pub use style::Style;
 pub use tokens::{Issued, Tokens};

@@ -2,20 +2,40 @@
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
-use axum::middleware::{from_fn, from_fn_with_state, map_request};
+use axum::response::Response;
 use http::header::{ALLOW, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, Uri};
-use std::sync::Arc;
+use std::convert::Infallible;
 use std::time::Duration;
 use tower::util::option_layer;
+use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use utoipa::openapi::{OpenApi, Server};
 
 use crate::api::{method_not_allowed, trimmed, unknown};
 use crate::idempotency::REPLAYED;
-use crate::layers::around::{Around, Operations, around};
+use crate::layers::around::{Around, Operations};
 use crate::layers::observe::{AsWritten, REQUEST_ID, observe};
 use crate::{Api, Config, Style, Web, docs};
+
+/// A service that answers every request.
+pub trait Answers:
+    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 /// Collects APIs, and makes the router that serves them.
 pub struct Site {
@@ -66,22 +86,24 @@ impl Site {
         doc
     }
 
-    /// The router, ready to be served with `into_make_service_with_connect_info::<SocketAddr>()` or
-    /// [`crate::lambda::run`].
-    pub fn into_router(self) -> Router {
+    /// What answers requests, wherever they come from.
+    ///
+    /// Of functions in each other, and not of a router's layers: each of those is cloned and boxed for each request.
+    pub fn into_service(self) -> impl Answers {
         let docs = if self.docs { docs::router(&self.openapi()) } else { Router::new() };
-        let operations = Arc::new(Operations::new());
-        let layer =
-            from_fn_with_state(Around { web: self.web.clone(), style: self.style, operations }, around);
+        let around = Around { web: self.web.clone(), style: self.style, operations: Operations::new() };
+        let layer = around.into_layer();
         let docs = docs.method_not_allowed_fallback(method_not_allowed).layer(layer.clone());
         let unknown = Router::new().fallback(unknown).layer(layer);
         let routes = self.router.merge(docs).fallback_service(unknown);
-        // A layer of a router runs after routing; the trailing slash has to go before.
-        Router::new()
-            .fallback_service(routes)
-            .layer(map_request(without_trailing_slash))
-            .layer(option_layer(self.web.config.cors.then(|| cors(&self.web.config))))
-            .layer(from_fn(observe))
+        let routes = routes.map_request(without_trailing_slash);
+        let routes = option_layer(self.web.config.cors.then(|| cors(&self.web.config))).layer(routes);
+        service_fn(move |request| observe(routes.clone(), request))
+    }
+
+    /// The same as a router, for `into_make_service_with_connect_info::<SocketAddr>()` or [`crate::lambda::run`].
+    pub fn into_router(self) -> Router {
+        Router::new().fallback_service(self.into_service())
     }
 }
 
@@ -95,7 +117,7 @@ fn assert_schemas_differ_by_name(known: &OpenApi, new: &OpenApi) {
 }
 
 /// `/x/` is `/x`, without a redirect.
-async fn without_trailing_slash(mut request: Request) -> Request {
+fn without_trailing_slash(mut request: Request) -> Request {
     let uri = request.uri().clone();
     let path = trimmed(uri.path());
     if path.len() < uri.path().len() {

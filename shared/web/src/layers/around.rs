@@ -1,27 +1,29 @@
 //! What happens around each handler of an API, after routing.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
+use axum::routing::Route as Handler;
 use futures::FutureExt;
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use tower::layer::layer_fn;
+use tower::{Layer, ServiceExt, service_fn};
 
 use crate::error::Carried;
 use crate::layers::observe::{Operation, RequestId};
 use crate::layers::{body, carry};
-use crate::{Error, Style, Web, idempotency};
+use crate::{Answers, Error, Style, Web, idempotency};
 
 /// What an API's layer knows.
-#[derive(Clone)]
 pub(crate) struct Around {
     pub(crate) web: Web,
     pub(crate) style: Style,
-    pub(crate) operations: Arc<Operations>,
+    pub(crate) operations: Operations,
 }
 
 /// The routes of an API, by path as the router knows it.
@@ -34,34 +36,44 @@ pub(crate) struct Route {
     pub(crate) idempotent: bool,
 }
 
-pub(crate) async fn around(State(around): State<Around>, request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().map_or("", RequestId::as_str).to_owned();
-    let route = around.route(&request);
-    let gzip = carry::takes_gzip(request.headers());
-    if let Some(route) = &route {
-        tracing::Span::current().record("operation", &*route.operation);
-    }
-    let mut response = match body::guard(request, &around.web) {
-        Err(error) => around.render(error.into_response(), &id),
-        Ok(request) if route.as_ref().is_some_and(|route| route.idempotent) => {
-            let (inner, inner_id) = (around.clone(), id.clone());
-            let answer =
-                idempotency::once(&around.web, request, |request| inner.answer(request, next, inner_id));
-            answer.await.unwrap_or_else(|refused| around.render(refused, &id))
-        }
-        Ok(request) => around.clone().answer(request, next, id.clone()).await,
-    };
-    if let Some(most) = around.web.config.max_answer {
-        let fitted = carry::fit(response, gzip, most).await;
-        response = fitted.unwrap_or_else(|error| around.render(error.into_response(), &id));
-    }
-    if let Some(route) = route {
-        response.extensions_mut().insert(Operation(route.operation));
-    }
-    response
-}
-
 impl Around {
+    /// The layer that goes around each handler.
+    pub(crate) fn into_layer(self) -> impl Layer<Handler, Service: Answers> + Clone + Send + Sync + 'static {
+        let around = Arc::new(self);
+        layer_fn(move |handler: Handler| {
+            let around = around.clone();
+            service_fn(move |request| around.clone().response(request, handler.clone()))
+        })
+    }
+
+    async fn response(self: Arc<Self>, request: Request, handler: Handler) -> Result<Response, Infallible> {
+        let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+        let route = self.route(&request);
+        let most = self.web.config.max_answer;
+        let gzip = most.is_some() && carry::takes_gzip(request.headers());
+        if let Some(route) = &route {
+            tracing::Span::current().record("operation", &*route.operation);
+        }
+        let mut response = match body::guard(request, &self.web) {
+            Err(error) => self.render(error.into_response(), &id),
+            Ok(request) if route.as_ref().is_some_and(|route| route.idempotent) => {
+                let (inner, inner_id) = (self.clone(), id.clone());
+                let run = |request| async move { inner.answer(request, handler, &inner_id).await };
+                let answer = idempotency::once(&self.web, request, run);
+                answer.await.unwrap_or_else(|refused| self.render(refused, &id))
+            }
+            Ok(request) => self.answer(request, handler, &id).await,
+        };
+        if let Some(most) = most {
+            let fitted = carry::fit(response, gzip, most).await;
+            response = fitted.unwrap_or_else(|error| self.render(error.into_response(), &id));
+        }
+        if let Some(route) = route {
+            response.extensions_mut().insert(Operation(route.operation));
+        }
+        Ok(response)
+    }
+
     fn route(&self, request: &Request) -> Option<Route> {
         let path = request.extensions().get::<MatchedPath>()?.as_str();
         // axum answers HEAD with the handler of GET.
@@ -70,20 +82,21 @@ impl Around {
     }
 
     /// The handler's answer, its panics caught and its errors in the API's words.
-    async fn answer(self, request: Request, next: Next, id: String) -> Response {
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    async fn answer(&self, request: Request, handler: Handler, id: &RequestId) -> Response {
+        let answer = AssertUnwindSafe(handler.oneshot(request)).catch_unwind().await;
+        let answer = answer.map(|answer| answer.unwrap_or_else(|never| match never {}));
         let response = answer.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
             Error(domain::Error::internal(format!("a handler panicked: {text}"))).into_response()
         });
-        self.render(response, &id)
+        self.render(response, id)
     }
 
     /// Puts the error that a response carries into words. Headers that were set beside it stay.
-    fn render(&self, mut response: Response, id: &str) -> Response {
+    fn render(&self, mut response: Response, id: &RequestId) -> Response {
         let Some(carried) = response.extensions_mut().remove::<Carried>() else { return response };
-        let mut rendered = (self.style.render)(&carried.0, id);
+        let mut rendered = (self.style.render)(&carried.0, id.as_str());
         for (name, value) in response.headers() {
             if name != CONTENT_LENGTH && name != CONTENT_TYPE {
                 rendered.headers_mut().append(name, value.clone());

@@ -1,14 +1,16 @@
 //! A request's id, its span, its one line in the log, and the headers that every response has.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use app::{Entropy, SystemEntropy};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use domain::Kind;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use tower::{Service, ServiceExt};
 use tracing::{Instrument, field};
 use uuid::Uuid;
 
@@ -19,7 +21,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// A request's id: the caller's own where it is sane (1 to 128 of `[A-Za-z0-9._-]`), else a new one. In the extensions of
 /// every request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
@@ -29,7 +31,14 @@ impl RequestId {
             (1..=128).contains(&id.len())
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
         });
-        Self(sane.map_or_else(|| Uuid::new_v4().to_string().into(), Into::into))
+        Self(sane.map_or_else(Self::fresh, Into::into))
+    }
+
+    fn fresh() -> Arc<str> {
+        let mut bytes = [0; 16];
+        SystemEntropy.fill(&mut bytes);
+        let mut text = Uuid::encode_buffer();
+        Arc::from(&*uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().encode_lower(&mut text))
     }
 
     /// The id's text.
@@ -49,14 +58,17 @@ pub(crate) struct Operation(pub(crate) Arc<str>);
 /// Whether responses may be kept by caches, unless they say so themselves: an API's answers are its caller's own.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe<S>(service: S, mut request: Request) -> Result<Response, Infallible>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
     let begun = Instant::now();
     let id = RequestId::of(request.headers());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request_id = id.as_str(), operation = field::Empty);
 
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = service.oneshot(request).instrument(span.clone()).await?;
 
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -79,8 +91,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
         %method,
         path,
         status = response.status().as_u16(),
-        latency_ms = begun.elapsed().as_secs_f64() * 1000.0,
+        latency_ms = begun.elapsed().as_micros() as f64 / 1000.0,
         "request"
     );
-    response
+    Ok(response)
 }
