@@ -92,8 +92,9 @@ impl App {
         event: Bytes,
     ) -> Result<Invoked> {
         let (id, told) = (job.id, Arc::new(AtomicBool::new(false)));
-        let run = self.clone().run_directly(Arc::new(function), Arc::new(version), job, event, told.clone());
-        let run = self.tasks.track_future(self.unless_stopping(run).in_current_span());
+        // In its box at once: it is large, and each of those around it would move it.
+        let run = Box::pin(self.clone().run_directly(function, version, job, event, told.clone()));
+        let run = self.tasks.track_future(self.unless_stopping(run));
         let mut run = GoesOn(Some(Box::pin(run)));
         let ran = match tokio::time::timeout(self.config.gateway_wait, &mut run).await {
             Ok(ran) => ran,
@@ -210,7 +211,7 @@ where
     fn drop(&mut self) {
         // Without a runtime, the process ends.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn(work);
+            runtime.spawn(work.in_current_span());
         }
     }
 }

@@ -74,14 +74,14 @@ impl App {
     /// caller's wait, which ends with the job's id, or this, which is about to take the record back.
     pub(crate) async fn run_directly(
         self: Arc<Self>,
-        function: Arc<Function>,
-        version: Arc<Version>,
+        function: Function,
+        version: Version,
         mut job: Job,
         event: Bytes,
         told: Arc<AtomicBool>,
     ) -> Result<Ran> {
         job.start(self.random.lease_id(), &function.settings, self.clock.now());
-        let invocation = invocation(&function, version, &job, event, self.config.sync_patience);
+        let invocation = invocation(function, version, &job, event, self.config.sync_patience);
         let mut run = self.runtime.invoke(invocation);
         let (ran, recorded) = tokio::select! {
             biased;
@@ -141,7 +141,7 @@ impl App {
     /// Runs a job that this worker has begun, and records what came of it.
     pub(crate) async fn run_begun(&self, function: &Function, version: Version, job: Job) -> Result<Step> {
         let event = Bytes::from(self.store.text(&job.input).await?);
-        let invocation = invocation(function, Arc::new(version), &job, event, domain::job::LEASE_MARGIN / 2);
+        let invocation = invocation(function.clone(), version, &job, event, domain::job::LEASE_MARGIN / 2);
         match self.runtime.invoke(invocation).await {
             Ok(outcome) => {
                 let failed = outcome.result.is_err();
@@ -232,8 +232,8 @@ impl App {
 }
 
 fn invocation(
-    function: &Function,
-    version: Arc<Version>,
+    function: Function,
+    version: Version,
     job: &Job,
     event: Bytes,
     patience: Duration,
@@ -242,9 +242,9 @@ fn invocation(
         job_id: job.id,
         attempt: job.attempts,
         workspace_id: function.workspace_id,
-        function_name: function.name.as_str().into(),
-        version,
-        settings: Arc::new(function.settings.clone()),
+        function_name: function.name.into(),
+        version: Arc::new(version),
+        settings: Arc::new(function.settings),
         event,
         patience,
     }

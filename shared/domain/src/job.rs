@@ -88,18 +88,24 @@ pub struct Job {
     /// The event: JSON, exactly as it came.
     pub input: Payload,
     /// What the handler returned, as JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Payload>,
     /// Type, message and the user's own traceback.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// [`Logs`] as JSON text; absent when nothing was printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub logs: Option<Payload>,
     /// When it was accepted.
     pub created_at: Timestamp,
     /// When its last attempt began.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it became final.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// Microseconds that the handler took in its last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_us: Option<u64>,
     /// How often it was begun.
     pub attempts: u32,
@@ -108,8 +114,10 @@ pub struct Job {
     /// Whether its last attempt had to load the code first.
     pub cold_start: bool,
     /// Who has it, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
     /// When the janitor looks at it unless it is final by then.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
 }
 

@@ -4,6 +4,7 @@
 //! see every write that was acknowledged before; the indexes may lag (on DynamoDB, well under a second).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -221,6 +222,12 @@ pub const MAX_WRITES: usize = 100;
 pub trait Table: Send + Sync {
     /// The item at the key.
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError>;
+
+    /// The item at the key, for reading only. A table that keeps items in memory gives the same one again while nothing has
+    /// changed it, so that who keeps what was made of it can tell by [`Arc::ptr_eq`].
+    async fn get_shared(&self, key: &Key) -> Result<Option<Arc<Item>>, TableError> {
+        Ok(self.get(key).await?.map(Arc::new))
+    }
 
     /// The items at the keys, in their order; any number of them.
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError>;

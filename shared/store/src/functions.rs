@@ -1,5 +1,7 @@
 //! Functions and their versions.
 
+use std::sync::Arc;
+
 use domain::workspace::name_key;
 use domain::{Error, Function, FunctionId, Result, Status, Timestamp, UserId, Version, WorkspaceId};
 use ports::{Change, Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
@@ -7,7 +9,7 @@ use ports::{Change, Check, Condition, Durability, Index, Item, Query, Sort, Tabl
 use crate::keys::Scope;
 use crate::sweeps::{Deleted, Sweep};
 use crate::workspaces::changed_meanwhile;
-use crate::{Listed, PageRequest, Store, items, keys, metrics, workspaces};
+use crate::{Listed, PageRequest, Read, Store, items, keys, metrics, workspaces};
 
 /// What a caller hears of a function that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
@@ -97,7 +99,18 @@ impl Store {
 
     /// The function with this id.
     pub async fn function(&self, id: FunctionId) -> Result<Option<Function>> {
-        self.get(&keys::function(id)).await
+        let Some(record) = self.table.get_shared(&keys::function(id)).await? else { return Ok(None) };
+        if let Some(known) = self.functions.get(&id).filter(|known| Arc::ptr_eq(&known.record, &record)) {
+            return Ok(Some((*known.function).clone()));
+        }
+        // A table that makes each item anew gives nobody else a hold of it: it would never be known again.
+        let record = match Arc::try_unwrap(record) {
+            Ok(only) => return items::read(only).map(Some),
+            Err(kept) => kept,
+        };
+        let function: Function = items::read((*record).clone())?;
+        self.functions.insert(id, Read { record, function: Arc::new(function.clone()) });
+        Ok(Some(function))
     }
 
     /// The function with this id, and the auth key that someone claims to have for its workspace: one read.

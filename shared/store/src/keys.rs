@@ -48,6 +48,8 @@ pub const FUNCTION_PREFIX: &str = "FUNCTION#";
 pub const WORKSPACE_PREFIX: &str = "WORKSPACE#";
 /// The prefix of jobs in an index.
 pub const JOB_PREFIX: &str = "JOB#";
+/// The sort key of all-time counters.
+pub const TOTAL: &str = "TOTAL";
 /// The partition of what a delete left to sweep.
 pub const SWEEP: &str = "SWEEP";
 
@@ -186,7 +188,7 @@ pub fn metrics_partition(scope: Scope, shard: u64) -> String {
 
 /// All-time counters.
 pub fn total(scope: Scope, shard: u64) -> Key {
-    Key::new(metrics_partition(scope, shard), "TOTAL")
+    Key::new(metrics_partition(scope, shard), TOTAL)
 }
 
 /// The sort key of an hour's counters.

@@ -17,10 +17,11 @@ pub mod workspaces;
 
 use std::sync::Arc;
 
-use domain::{Error, Result};
+use domain::{Error, Function, FunctionId, Result};
 use ports::{
     Blobs, Condition, Durability, Index, Item, Key, Page, Position, Query, Sort, Table, TableError, Write,
 };
+use quick_cache::sync::Cache;
 use serde::de::DeserializeOwned;
 
 /// The entities' home.
@@ -28,7 +29,18 @@ use serde::de::DeserializeOwned;
 pub struct Store {
     table: Arc<dyn Table>,
     blobs: Arc<dyn Blobs>,
+    functions: Arc<Cache<FunctionId, Read>>,
 }
+
+/// A function, and the record that it was read from: as long as the table has that very one, it is the same.
+#[derive(Clone)]
+struct Read {
+    record: Arc<Item>,
+    function: Arc<Function>,
+}
+
+/// How many functions are kept as they were read.
+const READ: usize = 1024;
 
 /// Part of a list.
 #[derive(Clone, Debug)]
@@ -76,7 +88,7 @@ pub struct PageRequest {
 impl Store {
     /// A store on these parts.
     pub fn new(table: Arc<dyn Table>, blobs: Arc<dyn Blobs>) -> Self {
-        Self { table, blobs }
+        Self { table, blobs, functions: Arc::new(Cache::new(READ)) }
     }
 
     /// The table under it.

@@ -7,7 +7,7 @@ use domain::metrics::{Counters, HOUR, KEEP, Period, bucket};
 use domain::{Job, JobStatus, Result, Timestamp};
 use futures::future::try_join_all;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use ports::{Attributes, Change, Condition, Item, Sort, Write};
+use ports::{Attributes, Change, Condition, Item, Key, Sort, Write};
 use serde_json::Value;
 
 use crate::Store;
@@ -39,7 +39,7 @@ pub struct Recent {
 }
 
 /// The writes that count a job's step from one status to another (`None`: it was not there).
-pub(crate) fn moved(job: &Job, from: Option<JobStatus>, to: JobStatus) -> Vec<Change> {
+pub(crate) fn moved(from: Option<JobStatus>, to: JobStatus) -> Vec<Change> {
     let mut changes = Vec::new();
     let gauge = |status, by| match status {
         JobStatus::Pending => Some(Change::Add("pending".into(), by)),
@@ -49,9 +49,6 @@ pub(crate) fn moved(job: &Job, from: Option<JobStatus>, to: JobStatus) -> Vec<Ch
     };
     changes.extend(from.and_then(|status| gauge(status, -1)));
     changes.extend(gauge(to, 1));
-    if matches!(to, JobStatus::Success | JobStatus::Error) {
-        changes.extend(executed(job));
-    }
     changes
 }
 
@@ -76,19 +73,25 @@ fn executed(job: &Job) -> Vec<Change> {
 pub(crate) fn writes(job: &Job, from: Option<JobStatus>) -> Vec<Write> {
     let shard = job.id.0 % SHARDS;
     let scopes = [Scope::Function(job.function_id), Scope::Workspace(job.workspace_id)];
-    let mut writes =
-        vec![Write::Update(keys::total(scopes[0], shard), moved(job, from, job.status), Condition::None)];
-    if let (JobStatus::Success | JobStatus::Error, Some(at)) = (job.status, job.completed_at) {
-        writes.push(Write::Update(keys::total(scopes[1], shard), executed(job), Condition::None));
-        let start = at.floor(HOUR);
-        for scope in scopes {
-            let mut changes = executed(job);
-            changes.push(Change::Ttl(Some((start + KEEP).as_seconds())));
-            let key = ports::Key::new(keys::metrics_partition(scope, shard), keys::hour(start));
-            writes.push(Write::Update(key, changes, Condition::None));
-        }
-    }
-    writes
+    let mut moved = moved(from, job.status);
+    let (JobStatus::Success | JobStatus::Error, Some(at)) = (job.status, job.completed_at) else {
+        return vec![Write::Update(keys::total(scopes[0], shard), moved, Condition::None)];
+    };
+    let executed = executed(job);
+    let start = at.floor(HOUR);
+    let mut of_hour = executed.clone();
+    of_hour.push(Change::Ttl(Some((start + KEEP).as_seconds())));
+    let [function, workspace] = scopes.map(|scope| keys::metrics_partition(scope, shard));
+    let hour = keys::hour(start);
+    let update =
+        |partition, sort, changes| Write::Update(Key::new(partition, sort), changes, Condition::None);
+    moved.extend_from_slice(&executed);
+    vec![
+        update(function.clone(), keys::TOTAL.to_owned(), moved),
+        update(workspace.clone(), keys::TOTAL.to_owned(), executed),
+        update(function, hour.clone(), of_hour.clone()),
+        update(workspace, hour, of_hour),
+    ]
 }
 
 /// The write that uncounts a job that was never begun.
