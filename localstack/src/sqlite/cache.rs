@@ -9,8 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ports::{Item, Key};
 
-use super::fault::Fault;
-
 /// Over how many locks the rows are spread.
 const SHARDS: usize = 64;
 /// The most bytes of attributes, as JSON, that a shard keeps: 2 MB in all, which take about three times as much parsed.
@@ -22,6 +20,12 @@ const LARGEST: usize = 8 * 1024;
 pub(super) struct Cache {
     shards: Vec<Mutex<Shard>>,
     hasher: RandomState,
+}
+
+/// Where a row belongs that was not there, and how many commits had changed rows beside it by then.
+pub(super) struct Place {
+    number: usize,
+    changes: u64,
 }
 
 #[derive(Default)]
@@ -41,34 +45,32 @@ impl Cache {
         Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
     }
 
-    /// The row at the key, by `read` (which also says how many bytes its attributes are as JSON) where it is not here.
-    pub(super) fn get(
-        &self,
-        key: &Key,
-        read: impl FnOnce() -> Result<Option<(Item, usize)>, Fault>,
-    ) -> Result<Option<Item>, Fault> {
+    /// The row at the key, or where it is to be [kept](Self::keep) once it is read.
+    pub(super) fn get(&self, key: &Key) -> Result<Item, Place> {
         let number = self.number(key);
-        let before = {
-            let shard = self.shard(number);
-            if let Some((item, _)) = shard.rows.get(key) {
-                return Ok(Some(item.clone()));
-            }
-            shard.changes
-        };
-        let Some((item, bytes)) = read()? else { return Ok(None) };
-        if bytes <= LARGEST {
-            let mut shard = self.shard(number);
-            if shard.changing == 0 && shard.changes == before && !shard.rows.contains_key(key) {
-                if shard.bytes + bytes > ROOM {
-                    // What is read often is soon back.
-                    shard.rows.clear();
-                    shard.bytes = 0;
-                }
-                shard.bytes += bytes;
-                shard.rows.insert(key.clone(), (item.clone(), bytes));
-            }
+        let shard = self.shard(number);
+        match shard.rows.get(key) {
+            Some((item, _)) => Ok(item.clone()),
+            None => Err(Place { number, changes: shard.changes }),
         }
-        Ok(Some(item))
+    }
+
+    /// Keeps a row that was read after it was not found here. `bytes` says how many its attributes are as JSON.
+    pub(super) fn keep(&self, place: Place, item: &Item, bytes: usize) {
+        if bytes > LARGEST {
+            return;
+        }
+        let mut shard = self.shard(place.number);
+        if shard.changing > 0 || shard.changes != place.changes || shard.rows.contains_key(&item.key) {
+            return;
+        }
+        if shard.bytes + bytes > ROOM {
+            // What is read often is soon back.
+            shard.rows.clear();
+            shard.bytes = 0;
+        }
+        shard.bytes += bytes;
+        shard.rows.insert(item.key.clone(), (item.clone(), bytes));
     }
 
     /// For a commit: see [`Changing`].
@@ -142,8 +144,11 @@ mod tests {
 
     /// What a reader gets where SQLite has this value.
     fn get(cache: &Cache, n: usize, stored: i64) -> i64 {
-        let found =
-            cache.get(&key(n), || Ok(Some((item(n, stored), 100)))).expect("it reads").expect("there");
+        let found = cache.get(&key(n)).unwrap_or_else(|place| {
+            let read = item(n, stored);
+            cache.keep(place, &read, 100);
+            read
+        });
         found.attributes["value"].as_i64().expect("a number")
     }
 
@@ -163,11 +168,9 @@ mod tests {
     #[test]
     fn what_was_read_before_a_change_is_not_kept() {
         let cache = Cache::new();
-        let read = || {
-            cache.changing().row(&key(1));
-            Ok(Some((item(1, 1), 100)))
-        };
-        cache.get(&key(1), read).expect("it reads");
+        let place = cache.get(&key(1)).expect_err("nothing is there yet");
+        cache.changing().row(&key(1));
+        cache.keep(place, &item(1, 1), 100);
         assert_eq!(get(&cache, 1, 2), 2);
     }
 
@@ -175,15 +178,16 @@ mod tests {
     fn it_keeps_no_more_than_it_has_room_for() {
         let cache = Cache::new();
         for n in 0..SHARDS * 100 {
-            cache.get(&key(n), || Ok(Some((item(n, 1), LARGEST)))).expect("it reads");
+            let place = cache.get(&key(n)).expect_err("it is not there yet");
+            cache.keep(place, &item(n, 1), LARGEST);
         }
         assert!(cache.shards.iter().all(|shard| {
             let shard = shard.lock().expect("no panics");
             shard.bytes <= ROOM && shard.rows.len() <= ROOM / LARGEST
         }));
-        let large = |value| cache.get(&key(0), || Ok(Some((item(0, value), LARGEST + 1)))).expect("it reads");
         cache.changing().any();
-        large(1);
-        assert_eq!(large(2), Some(item(0, 2)));
+        let place = cache.get(&key(0)).expect_err("it is not there yet");
+        cache.keep(place, &item(0, 1), LARGEST + 1);
+        assert!(cache.get(&key(0)).is_err());
     }
 }

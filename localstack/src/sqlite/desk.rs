@@ -18,6 +18,9 @@ const MAX_BATCH: usize = 512;
 /// How many requests are left to the thread after two were there at once: then there is something to commit together.
 const CROWDED: u32 = 64;
 
+/// How often who writes looks for what has come in meanwhile.
+const ROUNDS: usize = 4;
+
 /// The desk.
 pub(super) struct Desk {
     inbox: Mutex<Inbox>,
@@ -59,7 +62,7 @@ impl Desk {
 
     /// Asks for something. The answer goes where the request says; a request whose writer has failed is dropped.
     pub(super) fn hand_in(&self, request: Request) {
-        let is_short = request.is_short();
+        let (is_noted, is_short) = (request.is_noted(), request.is_short());
         {
             let mut inbox = self.inbox();
             if inbox.closed {
@@ -73,16 +76,21 @@ impl Desk {
             return self.inbox().requests.clear();
         }
         let crowded = self.crowded.load(Ordering::Relaxed);
-        if !is_short || crowded > 0 {
+        if !is_short || (crowded > 0 && !is_noted) {
             self.crowded.store(crowded.saturating_sub(1), Ordering::Relaxed);
             return self.ring();
         }
         match self.writer.try_lock() {
             Ok(mut writer) => {
                 let Some(at_work) = writer.as_mut() else { return };
-                let batch = self.take();
-                if !batch.is_empty() {
-                    at_work.process(batch);
+                // What others have asked for meanwhile is done here too: it takes less than waking the thread. Not for
+                // ever, and not where somebody who asked for little would do much.
+                for _ in 0..ROUNDS {
+                    let batch = if is_noted { self.take_noted() } else { self.take() };
+                    if batch.is_empty() {
+                        break;
+                    }
+                    at_work.process(batch, false);
                 }
                 let is_late = at_work.is_due_earlier();
                 // Before looking whether there is more: who could not lock it has left that to this look.
@@ -91,6 +99,7 @@ impl Desk {
                     self.ring();
                 }
             }
+            Err(TryLockError::WouldBlock) if is_noted => {}
             Err(TryLockError::WouldBlock) => self.crowded.store(CROWDED, Ordering::Relaxed),
             Err(TryLockError::Poisoned(_)) => self.inbox().requests.clear(),
         }
@@ -111,7 +120,7 @@ impl Desk {
                 self.crowded.store(CROWDED, Ordering::Relaxed);
             }
             if !batch.is_empty() || at_work.is_due() {
-                at_work.process(batch);
+                at_work.process(batch, true);
             }
             let due = at_work.plan();
             let (is_empty, is_closed) = {
@@ -134,6 +143,13 @@ impl Desk {
     fn take(&self) -> Vec<Request> {
         let mut inbox = self.inbox();
         let count = inbox.requests.len().min(MAX_BATCH);
+        inbox.requests.drain(..count).collect()
+    }
+
+    /// What comes first of what goes to the journal.
+    fn take_noted(&self) -> Vec<Request> {
+        let mut inbox = self.inbox();
+        let count = inbox.requests.iter().take(MAX_BATCH).take_while(|request| request.is_noted()).count();
         inbox.requests.drain(..count).collect()
     }
 

@@ -49,3 +49,18 @@ impl From<Fault> for PortError {
         Self::new("queue", fault.reason)
     }
 }
+
+/// What a request of the table came to, and whether the batch can go on. After an item that can't be made sense of it can;
+/// after an error of SQLite's, a transaction can't be trusted any more.
+pub(super) fn part<T>(
+    result: rusqlite::Result<Result<T, TableError>>,
+) -> (Result<T, TableError>, Result<(), Fault>) {
+    match result {
+        Ok(result) => (result, Ok(())),
+        Err(error) => {
+            let of_sqlite = error.sqlite_error_code().is_some();
+            let fault = Fault::from(error);
+            (Err(fault.clone().into()), if of_sqlite { Err(fault) } else { Ok(()) })
+        }
+    }
+}

@@ -2,13 +2,16 @@
 //!
 //! There is one writer. What has been asked for while it was busy is committed together, table and queue alike. Answers go
 //! out after the commit, which is what a `kill -9` leaves; those that asked for more wait for the disk as well, on
-//! another thread, so that nobody else waits with them. Readers have connections of their own and see whatever was
-//! acknowledged before they began.
+//! another thread, so that nobody else waits with them. Where nothing needs SQLite itself, a commit is a record in a
+//! journal beside it, and SQLite gets many of those at once a little later. Readers have connections of their own and see
+//! whatever was acknowledged before they began.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 mod cache;
@@ -16,7 +19,9 @@ mod checkpointer;
 mod clock;
 mod connection;
 mod desk;
+mod dirty;
 mod fault;
+mod journal;
 mod lanes;
 #[cfg(test)]
 mod lanes_model;
@@ -44,7 +49,10 @@ pub use table::SqliteTable;
 use cache::Cache;
 use clock::Clock;
 use desk::Desk;
+use dirty::Dirty;
 use fault::Fault;
+use journal::Journal;
+use overlay::Overlay;
 use readers::Readers;
 use request::Request;
 use writer::{Helpers, Writer};
@@ -121,6 +129,7 @@ struct Shared {
     desk: Arc<Desk>,
     readers: Readers,
     cache: Arc<Cache>,
+    dirty: Arc<Dirty>,
 }
 
 impl Shared {
@@ -147,16 +156,17 @@ impl Database {
         let clock = Clock::start();
         let damaged =
             |error: rusqlite::Error| OpenError::Damaged { path: path.clone(), reason: error.to_string() };
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let journal = taken_up(dir, &opened).map_err(io)?;
         let lanes = lanes::Lanes::reset(&opened, clock.now()).map_err(damaged)?;
         let readers = Readers::open(&path).map_err(damaged)?;
-        let io = |source| OpenError::Io { path: path.clone(), source };
         let (syncer, sync_thread) = syncer::start(&path).map_err(io)?;
         let (checkpointer, checkpoint_thread) = checkpointer::start(&path).map_err(io)?;
-        let cache = Arc::new(Cache::new());
-        let helpers = Helpers { syncer, checkpointer, cache: cache.clone() };
-        let desk = Desk::new(|desk| Writer::new(opened, desk, lanes, clock, helpers));
+        let (cache, dirty) = (Arc::new(Cache::new()), Arc::new(Dirty::default()));
+        let helpers = Helpers { syncer, checkpointer, cache: cache.clone(), dirty: dirty.clone() };
+        let desk = Desk::new(|desk| Writer::new((opened, journal), desk, lanes, clock, helpers));
         let write_thread = desk.start().map_err(io)?;
-        let shared = Arc::new(Shared { desk, readers, cache });
+        let shared = Arc::new(Shared { desk, readers, cache, dirty });
         Ok(Self {
             table: Arc::new(SqliteTable::new(shared.clone())),
             shared,
@@ -186,6 +196,21 @@ impl Database {
         }
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
+
+/// The journal of this database, once that has all that the journal had.
+fn taken_up(dir: &Path, connection: &Connection) -> io::Result<Journal> {
+    let mut journal = Journal::open(dir, connection)?;
+    let (mut overlay, cache) = (Overlay::default(), Cache::new());
+    let transaction = connection.unchecked_transaction().map_err(io::Error::other)?;
+    for noted in journal.pending()? {
+        overlay.take_up(&transaction, noted).map_err(io::Error::other)?;
+    }
+    overlay.flush(&transaction, &mut cache.changing()).map_err(io::Error::other)?;
+    journal.restart(&transaction)?;
+    transaction.commit().map_err(io::Error::other)?;
+    journal.begin_anew();
+    Ok(journal)
 }
 
 impl Drop for Database {

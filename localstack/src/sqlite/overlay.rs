@@ -2,15 +2,18 @@ use std::collections::HashMap;
 
 use ports::{Change, Condition, Item, Key, TableError, Write};
 use rusqlite::{Connection, Result};
+use serde_json::Value;
 
 use super::cache::Changing;
+use super::dirty::Dirty;
+use super::journal::{self, Journal};
 use super::{rows, size};
 
 /// How many counters are kept from one batch to the next.
 const COUNTERS: usize = 1024;
 
-/// The rows that a batch has read or changed. Later requests of the batch see what earlier ones did, and a row that many
-/// of them change (a counter) is written once.
+/// The rows that have been read or changed since SQLite's last commit, by this batch or by those that are in the
+/// journal. Later requests see what earlier ones did, and a row that many of them change (a counter) is written once.
 #[derive(Default)]
 pub(super) struct Overlay {
     rows: HashMap<Key, Row>,
@@ -19,8 +22,11 @@ pub(super) struct Overlay {
     counters: HashMap<Key, Item>,
 }
 
+/// One row.
 struct Row {
     item: Option<Item>,
+    /// Its attributes as JSON, where the journal has had them.
+    body: Option<String>,
     changed: Changed,
     /// Whether it was last updated whatever it held.
     counter: bool,
@@ -36,11 +42,12 @@ enum Changed {
 }
 
 impl Overlay {
-    /// Does all of these writes or none. The outer error is SQLite's.
+    /// Does all of these writes or none, and tells `noted` of each row. The outer error is SQLite's.
     pub(super) fn write(
         &mut self,
         connection: &Connection,
         writes: Vec<Write>,
+        noted: Option<Noted<'_, '_>>,
     ) -> Result<std::result::Result<(), TableError>> {
         for write in &writes {
             if matches!(write, Write::Update(..)) || *write.condition() != Condition::None {
@@ -51,12 +58,59 @@ impl Overlay {
         {
             return Ok(Err(TableError::Condition { index }));
         }
-        Ok(self.stage(writes).map(|staged| {
-            for (key, row) in staged {
-                self.counters.remove(&key);
-                self.rows.insert(key, row);
+        let mut staged = match self.stage(writes) {
+            Ok(staged) => staged,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(mut noted) = noted {
+            for (key, step) in &mut staged {
+                noted.step(key, step, self.rows.get(key))?;
             }
-        }))
+        }
+        for (key, step) in staged {
+            match step {
+                Step::Changes(changes) => self.change(&key, changes),
+                Step::Row(row) => {
+                    self.counters.remove(&key);
+                    self.rows.insert(key, row);
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Makes changes that [`simple`] has approved of.
+    fn change(&mut self, key: &Key, changes: Vec<Change>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(item) = &mut row.item else { return };
+        let ttl = item.ttl;
+        item.apply(changes).expect("these can be made of it");
+        row.body = None;
+        row.counter = true;
+        row.changed =
+            if row.changed == Changed::All || item.ttl != ttl { Changed::All } else { Changed::Attributes };
+    }
+
+    /// The item at the key.
+    pub(super) fn get(&mut self, connection: &Connection, key: &Key) -> Result<Option<Item>> {
+        self.load(connection, key)?;
+        Ok(self.item(key).cloned())
+    }
+
+    /// Takes up again what the journal says of a row.
+    pub(super) fn take_up(&mut self, connection: &Connection, noted: journal::Noted) -> Result<()> {
+        let row = |item, body| Row { item, body, changed: Changed::All, counter: false };
+        match noted {
+            journal::Noted::Item(item, body) => {
+                drop(self.rows.insert(item.key.clone(), row(Some(item), Some(body))));
+            }
+            journal::Noted::Nothing(key) => drop(self.rows.insert(key, row(None, None))),
+            journal::Noted::Changes(key, changes) => {
+                self.load(connection, &key)?;
+                self.change(&key, changes);
+            }
+        }
+        Ok(())
     }
 
     /// The item as the batch has left it, if it was loaded or changed.
@@ -74,8 +128,13 @@ impl Overlay {
             }
             match (row.changed, &row.item) {
                 (Changed::Nothing, _) => {}
-                (Changed::Attributes, Some(item)) => rows::put_attributes(connection, item)?,
-                (Changed::All, Some(item)) => rows::put(connection, item)?,
+                (changed, Some(item)) => {
+                    let body = row.body.map_or_else(|| rows::body(item), Ok)?;
+                    match changed {
+                        Changed::Attributes => rows::put_attributes(connection, item, &body)?,
+                        _ => rows::put(connection, item, &body)?,
+                    }
+                }
                 (_, None) => rows::delete(connection, &key)?,
             }
             if let (true, Some(item)) = (row.counter, row.item) {
@@ -88,6 +147,11 @@ impl Overlay {
         Ok(count)
     }
 
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Forgets all: the rows are not, or no longer, as they are here.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -98,29 +162,40 @@ impl Overlay {
             return Ok(());
         }
         let row = match self.counters.remove(key) {
-            Some(item) => Row { item: Some(item), changed: Changed::Nothing, counter: true },
-            None => Row { item: rows::get(connection, key)?, changed: Changed::Nothing, counter: false },
+            Some(item) => Row { item: Some(item), body: None, changed: Changed::Nothing, counter: true },
+            None => Row {
+                item: rows::get(connection, key)?,
+                body: None,
+                changed: Changed::Nothing,
+                counter: false,
+            },
         };
         self.rows.insert(key.clone(), row);
         Ok(())
     }
 
-    /// What the rows are to be, once all of it is known to be possible.
-    fn stage(&self, writes: Vec<Write>) -> std::result::Result<Vec<(Key, Row)>, TableError> {
+    /// What is to become of the rows, once all of it is known to be possible.
+    fn stage(&self, writes: Vec<Write>) -> std::result::Result<Vec<(Key, Step)>, TableError> {
         let mut staged = Vec::with_capacity(writes.len());
-        let whole = |item| Row { item, changed: Changed::All, counter: false };
+        let whole = |item| Row { item, body: None, changed: Changed::All, counter: false };
         for write in writes {
-            match write {
-                Write::Put(item, _) => staged.push((item.key.clone(), whole(Some(item)))),
+            let (key, row) = match write {
+                Write::Put(item, _) => (item.key.clone(), whole(Some(item))),
+                Write::Delete(key, _) => (key, whole(None)),
+                Write::Check(..) => continue,
                 Write::Update(key, changes, condition) => {
-                    let row = self.updated(&key, changes, condition == Condition::None)?;
-                    staged.push((key, row));
+                    let counter = condition == Condition::None;
+                    if counter && self.item(&key).is_some_and(|item| simple(item, &changes)) {
+                        staged.push((key, Step::Changes(changes)));
+                        continue;
+                    }
+                    let row = self.updated(&key, changes, counter)?;
+                    (key, row)
                 }
-                Write::Delete(key, _) => staged.push((key, whole(None))),
-                Write::Check(..) => {}
-            }
+            };
+            row.item.as_ref().map_or(Ok(()), size::check)?;
+            staged.push((key, Step::Row(row)));
         }
-        staged.iter().filter_map(|(_, row)| row.item.as_ref()).try_for_each(size::check)?;
         Ok(staged)
     }
 
@@ -134,12 +209,78 @@ impl Overlay {
         let Some((old, changed)) = before.and_then(|row| Some((row.item.as_ref()?, row.changed))) else {
             let mut item = Item::new(key.clone());
             item.apply(changes)?;
-            return Ok(Row { item: Some(item), changed: Changed::All, counter });
+            return Ok(Row { item: Some(item), body: None, changed: Changed::All, counter });
         };
         let mut item = old.clone();
         item.apply(changes)?;
         let stays = item.ttl == old.ttl && item.gsi1 == old.gsi1 && item.gsi2 == old.gsi2;
         let changed = if stays && changed != Changed::All { Changed::Attributes } else { Changed::All };
-        Ok(Row { item: Some(item), changed, counter })
+        Ok(Row { item: Some(item), body: None, changed, counter })
+    }
+}
+
+/// What becomes of a row.
+#[expect(clippy::large_enum_variant, reason = "it lives as long as one write")]
+enum Step {
+    /// It is another.
+    Row(Row),
+    /// It stays and is changed, which is known to be possible: copying a counter takes longer than counting.
+    Changes(Vec<Change>),
+}
+
+/// Whether the changes can be made of the item, and said in the journal: what counters are changed by.
+fn simple(item: &Item, changes: &[Change]) -> bool {
+    let mut grows = 0;
+    let possible = changes.iter().enumerate().all(|(index, change)| match change {
+        Change::Add(name, n) => {
+            grows += name.len() + size::NUMBER;
+            let sum = match item.attributes.get(name) {
+                None => Some(*n),
+                Some(value) => value.as_i64().and_then(|value| value.checked_add(*n)),
+            };
+            let again =
+                |other: &Change| matches!(other, Change::Add(of, _) | Change::Set(of, _) if of == name);
+            sum.is_some() && !changes[..index].iter().any(again)
+        }
+        Change::Set(name, Value::String(text)) => {
+            grows += name.len() + text.len();
+            true
+        }
+        Change::Ttl(_) => true,
+        Change::Set(..) | Change::Remove(_) | Change::Gsi1(_) | Change::Gsi2(_) => false,
+    });
+    possible && size::fits(item, grows)
+}
+
+/// What is told of rows that go to the journal.
+pub(super) struct Noted<'a, 'b> {
+    pub(super) journal: &'a mut Journal,
+    pub(super) dirty: &'a Dirty,
+    pub(super) changing: &'a mut Changing<'b>,
+}
+
+impl Noted<'_, '_> {
+    /// This is to become of the row, which was so before, where that is known.
+    fn step(&mut self, key: &Key, step: &mut Step, before: Option<&Row>) -> Result<()> {
+        // Before anybody could read what it was: see `SqliteTable::get`.
+        let known = before.map(|before| before.item.as_ref());
+        match step {
+            Step::Row(row) => self.mark(key, row.item.as_ref(), known),
+            // What has changed and is still here is marked. It stays where it is.
+            Step::Changes(_) if before.is_some_and(|before| before.changed != Changed::Nothing) => {}
+            Step::Changes(_) => self.mark(key, None, known),
+        }
+        match step {
+            Step::Changes(changes) => self.journal.add_changes(key, changes),
+            Step::Row(row) => {
+                row.body = row.item.as_ref().map(rows::body).transpose()?;
+                self.journal.add_row(key, row.item.as_ref().zip(row.body.as_deref()));
+            }
+        }
+        Ok(())
+    }
+    fn mark(&mut self, key: &Key, after: Option<&Item>, before: Option<Option<&Item>>) {
+        self.dirty.mark(key, after, before);
+        self.changing.row(key);
     }
 }

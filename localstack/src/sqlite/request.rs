@@ -24,6 +24,15 @@ pub(super) enum Request {
         condition: Condition,
         reply: Reply<Item, TableError>,
     },
+    /// The item at a key, where it may be in the journal only.
+    Get {
+        key: Key,
+        reply: Reply<Option<Item>, TableError>,
+    },
+    /// Puts what is in the journal into SQLite.
+    Fold {
+        reply: Reply<(), TableError>,
+    },
     /// Removes up to `limit` items that have expired at `now`, in seconds, and old dead letters.
     Expire {
         now: i64,
@@ -116,8 +125,22 @@ impl Request {
     pub(super) fn is_short(&self) -> bool {
         match self {
             Self::Write { writes, .. } => writes.len() <= SHORT,
-            Self::Update { .. } | Self::Send { .. } | Self::Receive(_) | Self::Settle { .. } => true,
-            Self::Expire { .. } | Self::Probe { .. } => false,
+            Self::Update { .. }
+            | Self::Get { .. }
+            | Self::Send { .. }
+            | Self::Receive(_)
+            | Self::Settle { .. } => true,
+            Self::Fold { .. } | Self::Expire { .. } | Self::Probe { .. } => false,
+        }
+    }
+
+    /// Whether it is done by a record in the journal. The queue is in SQLite only, and what must survive power loss is
+    /// synced with SQLite's log.
+    pub(super) fn is_noted(&self) -> bool {
+        match self {
+            Self::Write { durability, .. } => *durability == Durability::Crash,
+            Self::Update { .. } | Self::Get { .. } => true,
+            _ => false,
         }
     }
 
@@ -127,6 +150,8 @@ impl Request {
         match self {
             Self::Write { reply, .. } => answer(reply, Ok(()))(refused),
             Self::Update { reply, .. } => drop(reply.send(Err(fault.clone().into()))),
+            Self::Get { reply, .. } => drop(reply.send(Err(fault.clone().into()))),
+            Self::Fold { reply } => answer(reply, Ok(()))(refused),
             Self::Expire { reply, .. } => answer(reply, Ok(0))(refused),
             Self::Send { reply, .. } | Self::Settle { reply: Some(reply), .. } => {
                 answer(reply, Ok(()))(refused)

@@ -49,9 +49,8 @@ pub(super) fn get_sized(connection: &Connection, key: &Key) -> Result<Option<(It
     connection.prepare_cached(GET)?.query_row([&key.pk, &key.sk], sized).optional()
 }
 
-/// Stores the item in place of any at its key.
-pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
-    let body = body(item)?;
+/// Stores the item in place of any at its key. `body` is what [`body`] makes of it.
+pub(super) fn put(connection: &Connection, item: &Item, body: &str) -> Result<()> {
     let [gsi1, gsi2] = [&item.gsi1, &item.gsi2].map(Option::as_ref);
     connection.prepare_cached(PUT)?.execute(params![
         item.key.pk,
@@ -67,12 +66,13 @@ pub(super) fn put(connection: &Connection, item: &Item) -> Result<()> {
 }
 
 /// Stores the item's attributes. It is there, and where it was in the indexes.
-pub(super) fn put_attributes(connection: &Connection, item: &Item) -> Result<()> {
-    connection.prepare_cached(CHANGE)?.execute(params![item.key.pk, item.key.sk, body(item)?])?;
+pub(super) fn put_attributes(connection: &Connection, item: &Item, body: &str) -> Result<()> {
+    connection.prepare_cached(CHANGE)?.execute(params![item.key.pk, item.key.sk, body])?;
     Ok(())
 }
 
-fn body(item: &Item) -> Result<String> {
+/// The item's attributes as they are stored.
+pub(super) fn body(item: &Item) -> Result<String> {
     serde_json::to_string(&item.attributes).map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))
 }
 

@@ -10,7 +10,7 @@ use super::{OpenError, connection};
 use crate::files::open_private;
 
 /// What brings version `n` to `n + 1`, from 0 (an empty file). Only ever added to.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// The schema version that this program writes.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

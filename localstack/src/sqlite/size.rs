@@ -8,21 +8,33 @@ const MAX_ITEM: usize = 400 * 1024;
 /// How deep lists and maps may nest. DynamoDB's limit; deeper than 127 could not be read back here either.
 const MAX_DEPTH: usize = 32;
 
+/// What a number counts for: two digits to the byte, and one more.
+pub(super) const NUMBER: usize = 11;
+
 /// Fails where DynamoDB would not take the item.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
 pub(super) fn check(item: &Item) -> Result<(), TableError> {
+    let total = total(item)?;
+    if total > MAX_ITEM {
+        return Err(TableError::Broken(format!("an item of {total} bytes; the most is {MAX_ITEM}")));
+    }
+    Ok(())
+}
+
+/// Whether it would take it with so many bytes more.
+pub(super) fn fits(item: &Item, more: usize) -> bool {
+    total(item).is_ok_and(|total| total + more <= MAX_ITEM)
+}
+
+fn total(item: &Item) -> Result<usize, TableError> {
     let places = [Some(&item.key), item.gsi1.as_ref(), item.gsi2.as_ref()];
-    let keys: usize = places.into_iter().flatten().map(|key| key.pk.len() + key.sk.len()).sum();
-    let mut total = keys;
+    let mut total = places.into_iter().flatten().map(|key| key.pk.len() + key.sk.len()).sum();
     for (name, value) in &item.attributes {
         let size = size(value, MAX_DEPTH)
             .map_err(|reason| TableError::Broken(format!("attribute {name} {reason}")))?;
         total += name.len() + size;
     }
-    if total > MAX_ITEM {
-        return Err(TableError::Broken(format!("an item of {total} bytes; the most is {MAX_ITEM}")));
-    }
-    Ok(())
+    Ok(total)
 }
 
 /// How many bytes the value counts for, where it nests no deeper than `depth`.
@@ -30,8 +42,7 @@ fn size(value: &Value, depth: usize) -> Result<usize, &'static str> {
     let deeper = || depth.checked_sub(1).ok_or("nests too deep");
     Ok(match value {
         Value::Null | Value::Bool(_) => 1,
-        // Two digits to the byte, and one more.
-        Value::Number(_) => 11,
+        Value::Number(_) => NUMBER,
         Value::String(text) => text.len(),
         Value::Array(values) => {
             let depth = deeper()?;

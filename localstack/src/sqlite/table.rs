@@ -31,6 +31,11 @@ impl SqliteTable {
         self.ask(|reply| Request::Expire { now, limit, reply }).await
     }
 
+    /// Waits until SQLite has what was acknowledged by now.
+    async fn fold(&self) -> Result<(), TableError> {
+        self.ask(|reply| Request::Fold { reply }).await
+    }
+
     async fn ask<T>(&self, request: impl FnOnce(Reply<T, TableError>) -> Request) -> Result<T, TableError> {
         let (reply, answer) = oneshot::channel();
         // Where the writer has failed, the reply is dropped with the request, and that is what is seen below.
@@ -57,11 +62,25 @@ impl SqliteTable {
 #[async_trait]
 impl Table for SqliteTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
-        let read = || self.shared.readers.read(|connection| Ok(rows::get_sized(connection, key)?));
-        Ok(self.shared.cache.get(key, read)?)
+        // What is in the cache is in SQLite: a row leaves it when it changes. It is marked before that, until SQLite has
+        // it; so who finds it neither here nor there finds in SQLite what was acknowledged.
+        let place = match self.shared.cache.get(key) {
+            Ok(item) => return Ok(Some(item)),
+            Err(place) => place,
+        };
+        if self.shared.dirty.has_row(key) {
+            return self.ask(|reply| Request::Get { key: key.clone(), reply }).await;
+        }
+        let read = self.shared.readers.read(|connection| Ok(rows::get_sized(connection, key)?));
+        let Some((item, bytes)) = read? else { return Ok(None) };
+        self.shared.cache.keep(place, &item, bytes);
+        Ok(Some(item))
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        if keys.iter().any(|key| self.shared.dirty.has_row(key)) {
+            self.fold().await?;
+        }
         let keys = keys.to_vec();
         self.read(keys.len(), move |connection| {
             Ok(keys.iter().map(|key| rows::get(connection, key)).collect::<Result<_, _>>()?)
@@ -71,6 +90,9 @@ impl Table for SqliteTable {
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
         let search = Search::new(query)?;
+        if self.shared.dirty.has_partition(query.index, &query.partition) {
+            self.fold().await?;
+        }
         self.read(query.limit, move |connection| search.run(connection)).await
     }
 

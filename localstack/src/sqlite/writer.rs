@@ -11,17 +11,26 @@ use rusqlite::Connection;
 use super::cache::{Cache, Changing};
 use super::clock::{Clock, later};
 use super::desk::Desk;
-use super::fault::Fault;
+use super::dirty::Dirty;
+use super::fault::{Fault, part};
+use super::journal::Journal;
 use super::lanes::Lanes;
 use super::messages;
-use super::overlay::Overlay;
+use super::overlay::{Noted, Overlay};
 use super::queue::Claimed;
 use super::request::{Answer, Request, Waiter, answer};
 use super::rows;
 use super::schema::SCHEMA_VERSION;
 
 /// How many requests and rows make it worth folding the log in: about 4 MB of it.
-const CHECKPOINT_EVERY: usize = 500;
+const CHECKPOINT_EVERY: usize = 1000;
+/// How long the journal may have what SQLite has not, in time, in rows and in bytes: the more, the fewer pages of SQLite's
+/// change for each of them.
+const FOLD_AFTER: Duration = Duration::from_millis(25);
+const FOLD_ROWS: usize = 512;
+const FOLD_BYTES: u64 = 1 << 20;
+/// From how many bytes on nothing more goes to the journal before SQLite has what it holds: SQLite can't, as it seems.
+const FULL: u64 = 16 << 20;
 /// How soon to look again whether the database works, where messages are waited for.
 const RETRY: Duration = Duration::from_secs(1);
 /// How long dead letters are kept, in milliseconds: SQS's longest.
@@ -29,12 +38,15 @@ const DEAD_LETTERS_KEPT: i64 = 14 * 24 * 3600 * 1000;
 
 pub(super) struct Writer {
     connection: Connection,
+    journal: Journal,
     /// For deliveries to come back by.
     desk: Weak<Desk>,
     lanes: Lanes,
     overlay: Overlay,
-    /// Whether a commit failed, so that the lanes must be read anew.
+    /// Whether a commit failed, so that the lanes and what is in the journal must be read anew.
     stale: bool,
+    /// When SQLite is to have what is in the journal.
+    fold_at: Option<Instant>,
     waiters: VecDeque<Waiter>,
     /// When the thread that writes looks again by itself.
     planned: Option<Instant>,
@@ -51,6 +63,7 @@ pub(super) struct Helpers {
     pub(super) syncer: Sender<Vec<Answer>>,
     pub(super) checkpointer: SyncSender<()>,
     pub(super) cache: Arc<Cache>,
+    pub(super) dirty: Arc<Dirty>,
 }
 
 /// The answers of a batch, by what they wait for.
@@ -62,7 +75,7 @@ struct Answers {
 
 impl Writer {
     pub(super) fn new(
-        connection: Connection,
+        (connection, journal): (Connection, Journal),
         desk: Weak<Desk>,
         lanes: Lanes,
         clock: Clock,
@@ -70,10 +83,12 @@ impl Writer {
     ) -> Self {
         Self {
             connection,
+            journal,
             desk,
             lanes,
             overlay: Overlay::default(),
             stale: false,
+            fold_at: None,
             waiters: VecDeque::new(),
             planned: None,
             clock,
@@ -84,7 +99,8 @@ impl Writer {
     }
 
     /// Refuses those who still wait, and folds the log in. The last thing it does.
-    pub(super) fn finish(self, closed: &Fault) {
+    pub(super) fn finish(mut self, closed: &Fault) {
+        self.process(Vec::new(), true);
         self.waiters.into_iter().map(Request::Receive).for_each(|request| request.refuse(closed));
         // What it can't fold in now, it will when it is next opened.
         if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
@@ -111,8 +127,12 @@ impl Writer {
         }
     }
 
-    /// When somebody who waits must be told something.
+    /// When somebody who waits must be told something, or what is in the journal folded in.
     fn next_due(&self) -> Option<Instant> {
+        self.next_message().into_iter().chain(self.fold_at).min()
+    }
+
+    fn next_message(&self) -> Option<Instant> {
         let patience = self.waiters.iter().map(|waiter| waiter.until).min()?;
         let now = self.clock.now();
         let due = if self.stale {
@@ -123,10 +143,16 @@ impl Writer {
         Some(due.map_or(patience, |due| patience.min(Instant::now() + due)))
     }
 
-    /// Does what was asked for, in one commit, and answers.
-    pub(super) fn process(&mut self, batch: Vec<Request>) {
+    /// Does what was asked for, in one commit, and answers. `folding` says whether what is in the journal may be put into
+    /// SQLite on the way, which can take some milliseconds.
+    pub(super) fn process(&mut self, batch: Vec<Request>, folding: bool) {
         let mut answers = Answers::default();
-        let done = self.commit(batch, &mut answers);
+        let noted = !batch.is_empty() && batch.iter().all(Request::is_noted);
+        let done = if noted && self.journal.len() < FULL && !(folding && self.is_due()) {
+            self.note(batch, &mut answers)
+        } else {
+            self.commit(batch, &mut answers)
+        };
         self.ailing = done.is_err();
         if let Err(fault) = &done {
             tracing::error!(reason = fault.reason, "a batch was not written");
@@ -138,6 +164,8 @@ impl Writer {
             }
             self.stale = true;
             self.overlay.forget();
+            self.journal.drop_record();
+            self.fold_at = (self.journal.len() > 0).then(|| Instant::now() + RETRY);
             answers.after_commit.append(&mut answers.after_sync);
         }
         for answer in answers.after_commit {
@@ -155,16 +183,53 @@ impl Writer {
         self.dismiss();
     }
 
+    /// Does it all by one record in the journal.
+    fn note(&mut self, batch: Vec<Request>, answers: &mut Answers) -> Result<(), Fault> {
+        let mut requests = batch.into_iter();
+        let cache = self.helpers.cache.clone();
+        let mut changing = cache.changing();
+        let done = self.begin().and_then(|()| {
+            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, true, answers))?;
+            self.journal.write_record().map_err(Fault::passing)?;
+            if self.journal.len() == 0 {
+                // Nothing changed. A transaction that nobody ends would keep the log from beginning anew.
+                self.connection.prepare_cached("COMMIT")?.execute([])?;
+            }
+            Ok(())
+        });
+        match &done {
+            Ok(()) if self.journal.len() >= FOLD_BYTES || self.overlay.len() >= FOLD_ROWS => {
+                self.fold_at = Some(Instant::now());
+            }
+            Ok(()) if self.journal.len() > 0 => {
+                self.fold_at.get_or_insert_with(|| Instant::now() + FOLD_AFTER);
+            }
+            Ok(()) => {}
+            Err(fault) => requests.for_each(|request| request.refuse(fault)),
+        }
+        done
+    }
+
+    /// Does it all by a commit of SQLite's, with what is in the journal.
     fn commit(&mut self, batch: Vec<Request>, answers: &mut Answers) -> Result<(), Fault> {
         let asked = batch.len();
         let mut requests = batch.into_iter();
         let cache = self.helpers.cache.clone();
         let mut changing = cache.changing();
         let done = self.begin().and_then(|()| {
-            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, answers))?;
+            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, false, answers))?;
             self.deliver(answers)?;
             self.unfolded += asked + self.overlay.flush(&self.connection, &mut changing)?;
+            let journaled = self.journal.len() > 0;
+            if journaled {
+                self.journal.mark(&self.connection)?;
+            }
             self.connection.prepare_cached("COMMIT")?.execute([])?;
+            if journaled {
+                self.journal.begin_anew();
+                self.helpers.dirty.clear();
+            }
+            self.fold_at = None;
             Ok(())
         });
         if let Err(fault) = &done {
@@ -173,10 +238,16 @@ impl Writer {
         done
     }
 
+    /// Sees to it that there is a transaction. What is noted leaves it open for what comes next, up to a commit.
     fn begin(&mut self) -> Result<(), Fault> {
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        if self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
         if self.stale {
             self.lanes.reload(&self.connection, self.clock.now())?;
+            for noted in self.journal.pending().map_err(Fault::passing)? {
+                self.overlay.take_up(&self.connection, noted)?;
+            }
             self.stale = false;
         }
         Ok(())
@@ -187,11 +258,12 @@ impl Writer {
         &mut self,
         request: Request,
         changing: &mut Changing<'_>,
+        noted: bool,
         answers: &mut Answers,
     ) -> Result<(), Fault> {
         match request {
             Request::Write { writes, durability, reply } => {
-                let (result, fault) = part(self.overlay.write(&self.connection, writes));
+                let (result, fault) = part(self.write(writes, changing, noted));
                 // A refusal has nothing to keep.
                 let waits = durability == Durability::Power && result.is_ok();
                 let answers = if waits { &mut answers.after_sync } else { &mut answers.after_commit };
@@ -200,7 +272,7 @@ impl Writer {
             }
             Request::Update { key, changes, condition, reply } => {
                 let update = Write::Update(key.clone(), changes, condition);
-                let written = self.overlay.write(&self.connection, vec![update]);
+                let written = self.write(vec![update], changing, noted);
                 let (result, fault) = part(written);
                 let result = result.and_then(|()| {
                     self.overlay
@@ -210,6 +282,15 @@ impl Writer {
                 });
                 answers.after_commit.push(answer(reply, result));
                 fault
+            }
+            Request::Get { key, reply } => {
+                let (result, fault) = part(self.overlay.get(&self.connection, &key).map(Ok));
+                answers.after_commit.push(answer(reply, result));
+                fault
+            }
+            Request::Fold { reply } => {
+                answers.after_commit.push(answer(reply, Ok(())));
+                Ok(())
             }
             Request::Expire { now, limit, reply } => {
                 let expired = self.overlay.flush(&self.connection, changing).and_then(|_| {
@@ -252,6 +333,17 @@ impl Writer {
         }
     }
 
+    fn write(
+        &mut self,
+        writes: Vec<Write>,
+        changing: &mut Changing<'_>,
+        noted: bool,
+    ) -> rusqlite::Result<Result<(), TableError>> {
+        let (journal, dirty) = (&mut self.journal, &*self.helpers.dirty);
+        let noted = noted.then_some(Noted { journal, dirty, changing });
+        self.overlay.write(&self.connection, writes, noted)
+    }
+
     /// Gives what is visible to those who wait, the first first.
     fn deliver(&mut self, answers: &mut Answers) -> Result<(), Fault> {
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
@@ -292,19 +384,6 @@ impl Writer {
                 }
                 waiter => self.waiters.extend(waiter),
             }
-        }
-    }
-}
-
-/// What a request of the table came to, and whether the batch can go on. After an item that can't be made sense of it can;
-/// after an error of SQLite's, a transaction can't be trusted any more.
-fn part<T>(result: rusqlite::Result<Result<T, TableError>>) -> (Result<T, TableError>, Result<(), Fault>) {
-    match result {
-        Ok(result) => (result, Ok(())),
-        Err(error) => {
-            let of_sqlite = error.sqlite_error_code().is_some();
-            let fault = Fault::from(error);
-            (Err(fault.clone().into()), if of_sqlite { Err(fault) } else { Ok(()) })
         }
     }
 }
