@@ -134,10 +134,23 @@ fn quoted(text: &mut (impl Write + ?Sized), value: &str) -> fmt::Result {
     text.write_char('"')
 }
 
+/// Which bytes can't stand in a JSON string as they are.
+const IS_ESCAPED: [bool; 256] = {
+    let mut is_escaped = [false; 256];
+    let mut control = 0;
+    while control < b' ' {
+        is_escaped[control as usize] = true;
+        control += 1;
+    }
+    is_escaped[b'"' as usize] = true;
+    is_escaped[b'\\' as usize] = true;
+    is_escaped
+};
+
 /// What stands between a JSON string's quotes.
 fn escaped(text: &mut (impl Write + ?Sized), value: &str) -> fmt::Result {
     let mut rest = value;
-    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+    while let Some(at) = rest.bytes().position(|byte| IS_ESCAPED[usize::from(byte)]) {
         text.write_str(&rest[..at])?;
         match rest.as_bytes()[at] {
             b'"' => text.write_str("\\\"")?,

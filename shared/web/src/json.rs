@@ -1,9 +1,32 @@
-//! Reading JSON that a stranger wrote.
+//! Reading JSON that a stranger wrote, and answering with our own.
 
+use axum::response::{IntoResponse, Response};
 use domain::{Fault, Loc, limits};
-use serde::Deserialize;
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::Error;
+
+/// An answer of JSON. Unlike axum's it is written into memory that grows as a whole, and what can't be written is an error in
+/// the API's words.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(text) => {
+                let mut response = Response::new(text.into());
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response
+            }
+            Err(error) => Error(domain::Error::internal(error)).into_response(),
+        }
+    }
+}
 
 /// Parses a request's body, or says where it stops being JSON: `json_invalid` at `["body", characters before]`.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Fault> {

@@ -29,6 +29,7 @@ pub use error::{Error, Result};
 pub use extract::{
     BaseUrl, BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source,
 };
+pub use json::Json;
 pub use layers::observe::{AsWritten, RequestId};
 pub use paging::{List, Paging};
 pub use secrets::{MIN_SECRET, SecretTooShort, Secrets};

@@ -3,20 +3,17 @@
 use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::response::Response;
-use http::header::{ALLOW, LINK, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, Uri};
+use http::Uri;
 use std::convert::Infallible;
-use std::time::Duration;
-use tower::util::option_layer;
-use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use std::sync::Arc;
+use tower::{Service, ServiceExt, service_fn};
 use utoipa::openapi::{OpenApi, Server};
 
 use crate::api::{method_not_allowed, trimmed, unknown};
-use crate::idempotency::REPLAYED;
 use crate::layers::around::{Around, Operations};
-use crate::layers::observe::{AsWritten, REQUEST_ID, observe};
-use crate::{Api, Config, Style, Web, docs};
+use crate::layers::cors::OtherOrigins;
+use crate::layers::observe::{AsWritten, observe};
+use crate::{Api, Style, Web, docs};
 
 /// A service that answers every request.
 pub trait Answers:
@@ -97,8 +94,11 @@ impl Site {
         let unknown = Router::new().fallback(unknown).layer(layer);
         let routes = self.router.merge(docs).fallback_service(unknown);
         let routes = routes.map_request(without_trailing_slash);
-        let routes = option_layer(self.web.config.cors.then(|| cors(&self.web.config))).layer(routes);
-        service_fn(move |request| observe(routes.clone(), request))
+        let routes = Arc::new(OtherOrigins::new(routes, &self.web.config));
+        service_fn(move |request| {
+            let routes = routes.clone();
+            observe(request, |request| async move { routes.answer(request).await })
+        })
     }
 
     /// The same as a router, for `into_make_service_with_connect_info::<SocketAddr>()` or [`crate::lambda::run`].
@@ -130,20 +130,4 @@ fn without_trailing_slash(mut request: Request) -> Request {
     }
     request.extensions_mut().insert(AsWritten(uri));
     request
-}
-
-/// Any origin, unless the operator names some; never with cookies, since tokens travel in a header.
-fn cors(config: &Config) -> CorsLayer {
-    let origins = match config.allowed_origins.as_slice() {
-        [] => AllowOrigin::any(),
-        some => AllowOrigin::list(some.iter().cloned()),
-    };
-    let exposed: [HeaderName; 7] =
-        [REQUEST_ID, LOCATION, RETRY_AFTER, REPLAYED, LINK, ALLOW, WWW_AUTHENTICATE];
-    CorsLayer::new()
-        .allow_origin(origins)
-        .allow_methods(AllowMethods::mirror_request())
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(exposed)
-        .max_age(Duration::from_secs(600))
 }

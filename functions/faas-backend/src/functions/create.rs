@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use app::functions::{NewFunction, faults};
-use axum::Json;
 use axum::extract::State;
 use domain::{Error, Fault, Language, Settings};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, BaseUrl, Caller, Fields, Input, PathBody, Result};
+use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
 use super::{ExecutionType, Function, HttpMethod, RuntimeLabel, WorkspacePath, code, in_our_words, rename};
 

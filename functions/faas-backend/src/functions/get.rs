@@ -1,8 +1,7 @@
 //! `GET /api/workspaces/{ws_id}/functions/{fn_id}`
 
-use axum::Json;
 use axum::extract::State;
-use web::{AppState, BaseUrl, Caller, Path, Result};
+use web::{AppState, BaseUrl, Caller, Json, Path, Result};
 
 use super::{Function, FunctionPath};
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::HeaderMap;
-use web::{AppState, BaseUrl, Caller, Paging, PathQuery, Result};
+use web::{AppState, BaseUrl, Caller, Json, Paging, PathQuery, Result};
 
 use super::{Function, WorkspacePath};
 use crate::linked;

@@ -2,14 +2,13 @@
 
 use app::http_trigger::Body;
 use app::run_logs::{Omitted, RunLog};
-use axum::Json;
 use axum::extract::State;
 use domain::{Level as Gravity, LogLine, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{AppState, Caller, PathQuery, RawJson, Result};
+use web::{AppState, Caller, Json, PathQuery, RawJson, Result};
 
 use super::FunctionPath;
 

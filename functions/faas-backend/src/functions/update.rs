@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use app::functions::FunctionChanges;
-use axum::Json;
 use axum::extract::State;
 use domain::{Error, Fault, Language};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, BaseUrl, Caller, Fields, Input, PathBody, Result};
+use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
 use super::{ExecutionType, Function, FunctionPath, HttpMethod, RuntimeLabel, code, create, in_our_words};
 

@@ -1,11 +1,10 @@
 //! `POST /api/workspaces`
 
-use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Caller, Input, Result};
+use web::{AppState, Body, Caller, Input, Json, Result};
 
 use super::Workspace;
 

@@ -1,9 +1,8 @@
 //! `GET /api/workspaces`
 
-use axum::Json;
 use axum::extract::State;
 use http::HeaderMap;
-use web::{AppState, BaseUrl, Caller, Paging, Query, Result};
+use web::{AppState, BaseUrl, Caller, Json, Paging, Query, Result};
 
 use super::Workspace;
 use crate::linked;

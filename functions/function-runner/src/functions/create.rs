@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use app::functions::{NewFunction, faults};
-use axum::Json;
 use axum::extract::State;
 use domain::{Fault, Settings, WorkspaceId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Body, Caller, Fields, Input, Result};
+use web::{AppState, Body, Caller, Fields, Input, Json, Result};
 
 use super::{Endpoint, ExecutionType, Function, Runtime};
 

@@ -1,10 +1,9 @@
 //! `GET /functions/{function_id}/jobs`
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::{AppState, Caller, PathQuery, Result};
+use web::{AppState, Caller, Json, PathQuery, Result};
 
 use super::FunctionPath;
 use crate::jobs::{Job, JobStatus};

@@ -1,12 +1,11 @@
 //! `GET /functions/{function_id}/metrics`
 
-use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, PathQuery, Result};
+use web::{AppState, Caller, Json, PathQuery, Result};
 
 use super::FunctionPath;
 use crate::series::{Period, PeriodQuery, Point, series};

@@ -1,10 +1,9 @@
 //! `POST /functions/{function_id}/rollback`
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Input, PathBody, Result};
+use web::{AppState, Caller, Input, Json, PathBody, Result};
 
 use super::{Function, FunctionPath};
 

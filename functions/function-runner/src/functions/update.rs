@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use app::functions::FunctionChanges;
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Input, PathBody, Result};
+use web::{AppState, Caller, Input, Json, PathBody, Result};
 
 use super::{Endpoint, ExecutionType, Function, FunctionPath, Runtime};
 

@@ -1,11 +1,10 @@
 //! `GET /functions/{function_id}/versions`
 
-use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, PathQuery, Result};
+use web::{AppState, Caller, Json, PathQuery, Result};
 
 use super::{FunctionPath, Runtime};
 use web::Paging;

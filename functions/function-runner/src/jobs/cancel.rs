@@ -1,8 +1,7 @@
 //! `POST /jobs/{id}/cancel`
 
-use axum::Json;
 use axum::extract::State;
-use web::{AppState, Caller, Path, Result};
+use web::{AppState, Caller, Json, Path, Result};
 
 use super::{Job, JobPath};
 

@@ -1,14 +1,13 @@
 //! What whoever invokes a function is answered.
 
 use app::invocations::{Invoked, location};
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use web::{RawJson, Result};
+use web::{Json, RawJson, Result};
 
 use super::{JobStatus, millis, raw};
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
-use web::AppState;
+use web::{AppState, Json};
 
 /// How the platform is.
 #[derive(Serialize, ToSchema)]

@@ -1,8 +1,8 @@
 //! `GET /`
 
-use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
+use web::Json;
 
 /// What this is.
 #[derive(Serialize, ToSchema)]

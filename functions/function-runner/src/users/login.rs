@@ -1,10 +1,9 @@
 //! `POST /users/login`
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use web::{AppState, Body, Input, Result, Source};
+use web::{AppState, Body, Input, Json, Result, Source};
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]

@@ -1,8 +1,7 @@
 //! `GET /users/me`
 
-use axum::Json;
 use axum::extract::State;
-use web::{AppState, Caller, Result};
+use web::{AppState, Caller, Json, Result};
 
 use super::User;
 

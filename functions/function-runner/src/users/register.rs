@@ -1,12 +1,11 @@
 //! `POST /users/register`
 
 use app::users::NewUser;
-use axum::Json;
 use axum::extract::State;
 use domain::Fault;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Fields, Input, Result};
+use web::{AppState, Body, Fields, Input, Json, Result};
 
 use super::User;
 

@@ -1,10 +1,9 @@
 //! `POST /workspaces/`
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Caller, Input, Result};
+use web::{AppState, Body, Caller, Input, Json, Result};
 
 use super::Workspace;
 

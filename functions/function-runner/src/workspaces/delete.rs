@@ -1,8 +1,7 @@
 //! `DELETE /workspaces/{workspace_id}`
 
-use axum::Json;
 use axum::extract::State;
-use web::{AppState, Caller, Path, Result};
+use web::{AppState, Caller, Json, Path, Result};
 
 use super::WorkspacePath;
 use crate::Deleted;

@@ -1,8 +1,7 @@
 //! `GET /workspaces/{workspace_id}/functions`
 
-use axum::Json;
 use axum::extract::State;
-use web::{AppState, Caller, PathQuery, Result};
+use web::{AppState, Caller, Json, PathQuery, Result};
 
 use super::WorkspacePath;
 use crate::functions::list::FunctionList;

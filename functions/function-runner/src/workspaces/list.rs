@@ -1,10 +1,9 @@
 //! `GET /workspaces/`
 
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Query, Result};
+use web::{AppState, Caller, Json, Query, Result};
 
 use super::Workspace;
 use web::Paging;

@@ -1,11 +1,10 @@
 //! `GET /workspaces/{workspace_id}/metrics`
 
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, PathQuery, Result};
+use web::{AppState, Caller, Json, PathQuery, Result};
 
 use super::WorkspacePath;
 use crate::series::{Period, PeriodQuery, Point, series};

@@ -6,4 +6,5 @@
 pub(crate) mod around;
 pub(crate) mod body;
 pub(crate) mod carry;
+pub(crate) mod cors;
 pub(crate) mod observe;

@@ -10,7 +10,6 @@ use axum::response::Response;
 use domain::Kind;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-use tower::{Service, ServiceExt};
 use tracing::{Instrument, field};
 use uuid::Uuid;
 
@@ -58,9 +57,12 @@ pub(crate) struct Operation(pub(crate) Arc<str>);
 /// Whether responses may be kept by caches, unless they say so themselves: an API's answers are its caller's own.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-pub(crate) async fn observe<S>(service: S, mut request: Request) -> Result<Response, Infallible>
+pub(crate) async fn observe<F>(
+    mut request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Result<Response, Infallible>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    F: Future<Output = Result<Response, Infallible>>,
 {
     let begun = Instant::now();
     let id = RequestId::of(request.headers());
@@ -68,7 +70,7 @@ where
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request_id = id.as_str(), operation = field::Empty);
 
-    let mut response = service.oneshot(request).instrument(span.clone()).await?;
+    let mut response = answer(request).instrument(span.clone()).await?;
 
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {

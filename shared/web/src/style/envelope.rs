@@ -1,6 +1,5 @@
 //! Errors in an envelope of their own.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::{Error, Fault, Kind, Loc};
 use http::StatusCode;
@@ -9,6 +8,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::{INTERNAL, Style, headers, status};
+use crate::Json;
 
 /// `{"error": {"code", "message", "details"?, "request_id"}}`. What is not valid is 400 `VALIDATION_ERROR`, its first
 /// fault in `details.field` and all of them in `details.errors`.

@@ -1,6 +1,5 @@
 //! FastAPI's words.
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
 use domain::{Error, Kind};
 use http::StatusCode;
@@ -9,6 +8,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::{INTERNAL, Style, headers, status};
+use crate::Json;
 
 /// FastAPI's words: `{"detail": [{loc, msg, type}]}` for what is not valid, else `{"detail", "code", "request_id"}`.
 pub const FASTAPI: Style = Style {

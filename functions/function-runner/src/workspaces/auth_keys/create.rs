@@ -1,12 +1,11 @@
 //! `POST /workspaces/{workspace_id}/auth-keys`
 
-use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, Input, PathBody, Result};
+use web::{AppState, Caller, Input, Json, PathBody, Result};
 
 use crate::workspaces::WorkspacePath;
 

@@ -1,12 +1,11 @@
 //! `GET /workspaces/{workspace_id}/auth-keys`
 
-use axum::Json;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, PathQuery, Result};
+use web::{AppState, Caller, Json, PathQuery, Result};
 
 use crate::workspaces::WorkspacePath;
 use web::Paging;

@@ -1,12 +1,11 @@
 //! `DELETE /workspaces/{workspace_id}/auth-keys/{key_id}`
 
-use axum::Json;
 use axum::extract::State;
 use domain::{KeyId, WorkspaceId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use web::{AppState, Caller, Path, Result};
+use web::{AppState, Caller, Json, Path, Result};
 
 use crate::Deleted;
 
