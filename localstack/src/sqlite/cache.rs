@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ports::{Item, Key};
 
@@ -31,7 +31,7 @@ pub(super) struct Place {
 #[derive(Default)]
 struct Shard {
     /// With how many bytes of attributes each has, as JSON.
-    rows: HashMap<Key, (Item, usize)>,
+    rows: HashMap<Key, (Arc<Item>, usize)>,
     /// All of those bytes.
     bytes: usize,
     /// How many commits that change rows of this shard are under way.
@@ -46,7 +46,7 @@ impl Cache {
     }
 
     /// The row at the key, or where it is to be [kept](Self::keep) once it is read.
-    pub(super) fn get(&self, key: &Key) -> Result<Item, Place> {
+    pub(super) fn get(&self, key: &Key) -> Result<Arc<Item>, Place> {
         let number = self.number(key);
         let shard = self.shard(number);
         match shard.rows.get(key) {
@@ -56,7 +56,7 @@ impl Cache {
     }
 
     /// Keeps a row that was read after it was not found here. `bytes` says how many its attributes are as JSON.
-    pub(super) fn keep(&self, place: Place, item: &Item, bytes: usize) {
+    pub(super) fn keep(&self, place: Place, item: &Arc<Item>, bytes: usize) {
         if bytes > LARGEST {
             return;
         }
@@ -136,10 +136,10 @@ mod tests {
         Key::new(format!("p{n}"), "s")
     }
 
-    fn item(n: usize, value: i64) -> Item {
+    fn item(n: usize, value: i64) -> Arc<Item> {
         let mut item = Item::new(key(n));
         item.attributes.insert("value".into(), value.into());
-        item
+        Arc::new(item)
     }
 
     /// What a reader gets where SQLite has this value.

@@ -62,6 +62,10 @@ impl SqliteTable {
 #[async_trait]
 impl Table for SqliteTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        Ok(self.get_shared(key).await?.map(Arc::unwrap_or_clone))
+    }
+
+    async fn get_shared(&self, key: &Key) -> Result<Option<Arc<Item>>, TableError> {
         // What is in the cache is in SQLite: a row leaves it when it changes. It is marked before that, until SQLite has
         // it; so who finds it neither here nor there finds in SQLite what was acknowledged.
         let place = match self.shared.cache.get(key) {
@@ -69,10 +73,12 @@ impl Table for SqliteTable {
             Err(place) => place,
         };
         if self.shared.dirty.has_row(key) {
-            return self.ask(|reply| Request::Get { key: key.clone(), reply }).await;
+            let read = self.ask(|reply| Request::Get { key: key.clone(), reply }).await?;
+            return Ok(read.map(Arc::new));
         }
         let read = self.shared.readers.read(|connection| Ok(rows::get_sized(connection, key)?));
         let Some((item, bytes)) = read? else { return Ok(None) };
+        let item = Arc::new(item);
         self.shared.cache.keep(place, &item, bytes);
         Ok(Some(item))
     }
