@@ -79,7 +79,8 @@ function encode(result) {
     throw new RunError(`The handler's result can't be JSON: ${messageOf(error)}`);
   }
   if (text.includes('\\ud')) text = text.replace(/(\\\\)|\\u[dD][89a-fA-F][0-9a-fA-F]{2}/g, (all, pair) => pair ?? '\ufffd');
-  const bytes = byteLength(text);
+  // A unit of UTF-16 takes three bytes at most.
+  const bytes = text.length * 3 > OUTPUT_LIMIT ? byteLength(text) : 0;
   if (bytes > OUTPUT_LIMIT) {
     throw new RunError(`The handler's result is too large: ${bytes.toLocaleString('en')} bytes of JSON, and ` +
       `${OUTPUT_LIMIT.toLocaleString('en')} are the most. Return less, or return it in parts.`);

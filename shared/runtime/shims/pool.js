@@ -7,33 +7,33 @@
 const { readSync, writeSync } = fs;
 const { setImmediate } = globalThis;
 const ANSWERS = 3, REQUESTS = 4;
-const LOAD = 1, READY = 16, RESULT = 17, ERROR = 18, RETIRE = 1, HEAD = 22;
+const LOAD = 1, READY = 16, RESULT = 17, ERROR = 18, RETIRE = 1, HEAD = 22, WORD = 2 ** 32;
 const SMALL = 64 * 1024;
 const buffer = Buffer.allocUnsafeSlow(SMALL);
 const outgoing = Buffer.allocUnsafeSlow(SMALL);
 const exit = process.reallyExit.bind(process);
-let held = 0;
+let frame = buffer, held = 0;
 
 const told = {};
 let source = '', isModule = false, file = '', folder = '', handler = null;
 // Processes that the user's code started and that are still there.
 let children = 0;
-// The run under way: its nonce and when it began. Null between runs.
+// The run under way: its nonce in two halves and when it began. Null between runs.
 let run = null;
 
-function write(fd, data) {
-  for (let at = 0; at < data.length;) at += writeSync(fd, data, at);
+function write(fd, data, end = data.length) {
+  for (let at = 0; at < end;) at += writeSync(fd, data, at, end - at);
 }
 
 function print(data) {
   write(1, typeof data === 'string' ? Buffer.from(data) : data);
 }
 
-/** The next frame: its kind and its body, which is good until the frame after. */
+/** Takes the next frame, which is good until the frame after, into `frame`. Where it ends. */
 function receive() {
   while (held < 4) held += read(buffer, held);
   const end = 4 + buffer.readUInt32LE(0);
-  let frame = buffer;
+  frame = buffer;
   if (end > SMALL) {
     frame = Buffer.allocUnsafeSlow(end);
     buffer.copy(frame, 0, 0, held);
@@ -47,7 +47,7 @@ function receive() {
     }
     held -= end;
   }
-  return [frame[4], frame.subarray(5, end)];
+  return end;
 }
 
 function read(into, at) {
@@ -57,30 +57,33 @@ function read(into, at) {
   return got;
 }
 
-function send(kind, nonce, flags, took, text) {
-  const bytes = byteLength(text);
-  const frame = bytes + HEAD <= SMALL ? outgoing : Buffer.allocUnsafeSlow(bytes + HEAD);
-  frame.writeUInt32LE(bytes + HEAD - 4, 0);
-  frame[4] = kind;
-  nonce.copy(frame, 5);
-  frame[13] = flags;
-  frame.writeBigUInt64LE(BigInt(Math.max(0, Math.round(took * 1000))), 14);
-  frame.write(text, HEAD);
-  write(ANSWERS, frame.subarray(0, HEAD + bytes));
+function send(kind, mine, flags, took, text) {
+  // A unit of UTF-16 takes three bytes at most.
+  const out = text.length * 3 + HEAD <= SMALL ? outgoing : Buffer.allocUnsafeSlow(byteLength(text) + HEAD);
+  const end = HEAD + out.write(text, HEAD);
+  const us = Math.max(0, Math.round(took * 1000));
+  out.writeUInt32LE(end - 4, 0);
+  out[4] = kind;
+  out.writeUInt32LE(mine.low, 5);
+  out.writeUInt32LE(mine.high, 9);
+  out[13] = flags;
+  out.writeUInt32LE(us % WORD, 14);
+  out.writeUInt32LE(Math.floor(us / WORD), 18);
+  write(ANSWERS, out, end);
 }
 
 function next() {
-  let [kind, body] = receive();
-  if (kind === LOAD) {
-    specialise(body);
-    [kind, body] = receive();
+  let end = receive();
+  if (frame[4] === LOAD) {
+    specialise(frame.subarray(5, end));
+    end = receive();
   }
-  const nonce = Buffer.from(body.subarray(0, 8));
-  told.job_id = Number(body.readBigUInt64LE(8));
-  told.attempt = body.readUInt32LE(16);
-  const context = new Context(told, now() + body.readUInt32LE(20));
-  const event = body.toString('utf8', 24);
-  const mine = run = { nonce, began: now(), failed: false };
+  const mine = run = { low: frame.readUInt32LE(5), high: frame.readUInt32LE(9), began: 0, failed: false };
+  told.job_id = frame.readUInt32LE(13) + frame.readUInt32LE(17) * WORD;
+  told.attempt = frame.readUInt32LE(21);
+  mine.began = now();
+  const context = new Context(told, mine.began + frame.readUInt32LE(25));
+  const event = frame.toString('utf8', 29, end);
   if (handler === null) {
     begin(mine, event, context);
   } else {
@@ -141,7 +144,7 @@ function answer(mine, kind, flags, took, text) {
   if (run !== mine) return;
   run = null;
   if (children > 0) flags |= RETIRE;
-  send(kind, mine.nonce, flags, took, text);
+  send(kind, mine, flags, took, text);
   next();
 }
 

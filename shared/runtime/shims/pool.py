@@ -13,32 +13,33 @@ class _Channel:
     def __init__(self):
         self._held = b""
 
-    def receive(self):
-        data = self._held or self._read(65536)
+    def receive(self, read=os.read):
+        data = self._held or read(REQUESTS, 4096) or _gone()
         while len(data) < 4:
-            data += self._read(65536)
+            data += read(REQUESTS, 4096) or _gone()
         end = 4 + int.from_bytes(data[:4], "little")
+        if len(data) == end:
+            self._held = b""
+            return data[4], data[5:]
         if len(data) < end:
             whole = bytearray(data)
             while len(whole) < end:
-                whole += self._read(min(end - len(whole), 1 << 20))
+                whole += read(REQUESTS, min(end - len(whole), 1 << 20)) or _gone()
             data = bytes(whole)
         self._held = data[end:]
-        return data[4], data[5:end] if len(data) > end else data[5:]
-
-    def _read(self, most, read=os.read):
-        data = read(REQUESTS, most)
-        if not data:
-            # The server is gone.
-            os._exit(0)
-        return data
+        return data[4], data[5:end]
 
     def send(self, kind, head, body, write=os.write):
-        data = (1 + len(head) + len(body)).to_bytes(4, "little") + bytes((kind,)) + head + body
+        data = (1 + len(head) + len(body) | kind << 32).to_bytes(5, "little") + head + body
         sent = write(ANSWERS, data)
         while sent < len(data):
             data = memoryview(data)[sent:]
             sent = write(ANSWERS, data)
+
+
+def _gone():
+    """The server is gone."""
+    os._exit(0)
 
 
 def _write_out(text, out=sys.stdout, write=os.write):
@@ -52,9 +53,37 @@ def _write_out(text, out=sys.stdout, write=os.write):
         data = data[write(1, data):]
 
 
-def _left_processes(waitid=getattr(os, "waitid", None)):
-    """RETIRE if a process that the handler started still is there."""
-    if waitid is None:
+_started = False
+
+
+def _note_processes():
+    """Notes from now on that the code may have started a process: asking the kernel after every run costs more than most
+    runs. What goes round this is seen when the server looks at its idle workers."""
+
+    def note():
+        global _started
+        _started = True
+
+    def noted(call):
+        def noting(*args, **kwargs):
+            note()
+            return call(*args, **kwargs)
+
+        return noting
+
+    os.register_at_fork(before=note)
+    for name in ("system", "posix_spawn", "posix_spawnp"):
+        for module in (os, sys.modules["posix"]):
+            if hasattr(module, name):
+                setattr(module, name, noted(getattr(module, name)))
+
+
+def _left_processes(waitid=getattr(os, "waitid", None), modules=sys.modules):
+    """RETIRE if a process that the handler started still is there. These modules start them without its being noted."""
+    if waitid is None or not (
+        _started or "_posixsubprocess" in modules or "_ctypes" in modules
+        or "_xxsubinterpreters" in modules or "_interpreters" in modules
+    ):
         return 0
     try:
         waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -69,12 +98,14 @@ def _serve():
 
     # Somebody waits for it. If not, there is time to load what most code needs, and to clean up.
     awaited = sys._xoptions.pop("awaited", False)
-    loads = _use_core_of_json() if awaited else _use_json()
+    loads = _use_core_of_json()
     if not awaited:
+        import json
+
         gc.collect()
     out = sys.stdout
     out.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    sys.stderr = Stream("e", 2, _write_out)
+    sys.stderr = err = Stream("e", 2, _write_out)
     warnings.showwarning = show_warning
     if hasattr(sys, "set_int_max_str_digits"):
         # Integers of an event stay exact, however long.
@@ -83,6 +114,7 @@ def _serve():
     channel, context = _Channel(), Context()
     source, handler, failed = "", None, None
     pid, getpid, integer = os.getpid(), os.getpid, int.from_bytes
+    _note_processes()
     gc.freeze()
     channel.send(READY, b"", b"")
     while True:
@@ -124,11 +156,12 @@ def _serve():
         result = body = None
         try:
             out.flush()
-            sys.stderr.flush()
+            if sys.stderr is not err or err._line:
+                sys.stderr.flush()
         except Exception:
             pass
         flags |= _left_processes()
-        channel.send(kind, nonce + bytes((flags,)) + (took // 1000).to_bytes(8, "little"), answer)
+        channel.send(kind, nonce + (flags | took // 1000 << 8).to_bytes(9, "little"), answer)
         answer = None
 
 
