@@ -272,6 +272,14 @@ async fn what_a_handler_leaves_running_goes_with_its_worker() {
             "import os, time\ndef handler(e):\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0: time.sleep(1000)\n        os._exit(0)",
         ),
         (
+            Module::Python,
+            "import os, sys\ndef handler(e):\n    os.posix_spawn(sys.executable, [sys.executable, '-c', 'import time; time.sleep(1000)'], {})",
+        ),
+        (
+            Module::Python,
+            "import ctypes, time\ndef handler(e):\n    if ctypes.CDLL(None).fork() == 0: time.sleep(1000)",
+        ),
+        (
             Module::CommonJs,
             "exports.handler = () => { require('child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 1e6)'], { detached: true, stdio: 'ignore' }).unref() }",
         ),
