@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use tokio::process::Child;
 use tokio::runtime::Handle;
@@ -70,6 +71,9 @@ pub(super) fn kill_leftovers(folder: &Path) {
     }
 }
 
+/// How often it is looked whether a process is there that is about to be.
+const SOON: Duration = Duration::from_millis(1);
+
 type Request = (Command, Option<Arc<Cgroup>>, oneshot::Sender<io::Result<Process>>);
 
 /// The thread.
@@ -105,4 +109,25 @@ impl Launcher {
         self.requests.send((command, group, reply)).map_err(|_| gone())?;
         process.await.map_err(|_| gone())?
     }
+}
+
+/// The interpreter of what was started as `outer`: itself, or (`inside` bubblewrap) the child of that one's inner process.
+pub(super) fn interpreter(outer: u32, inside: bool) -> Option<u32> {
+    if !inside {
+        return Some(outer);
+    }
+    let inner = *watch::children(outer).first()?;
+    watch::children(inner).first().copied()
+}
+
+/// Takes the interpreter of what was started as `outer` into a group as soon as it is there. No user code runs by then.
+pub(super) async fn place(group: Arc<Cgroup>, outer: u32, inside: bool) -> io::Result<()> {
+    let pid = loop {
+        match interpreter(outer, inside) {
+            Some(pid) => break pid,
+            None => tokio::time::sleep(SOON).await,
+        }
+    };
+    // The kernel waits until every processor has taken note: not on a thread that serves others meanwhile.
+    tokio::task::spawn_blocking(move || group.add(pid)).await.map_err(io::Error::other)?
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::folder;
 use super::interpreter::Interpreter;
-use super::launch::{Launcher, Process};
+use super::launch::{self, Launcher, Process};
 use super::watch::{self, Disk};
 use super::wire::{Drained, drain, drain_ready, read_frame, send};
 use crate::sandbox::cgroup::{Cgroup, Cgroups};
@@ -120,7 +120,8 @@ impl Workshop {
         let says = |error: io::Error| format!("starting {}: {error}", interpreter.program.display());
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = self.folders.join(format!("w{number}"));
-        let directory = if self.sandbox.has_own_tmp() {
+        let inside = self.sandbox.has_own_tmp();
+        let directory = if inside {
             None
         } else {
             std::fs::create_dir_all(&folder).map_err(says)?;
@@ -157,22 +158,23 @@ impl Workshop {
             stop: Arc::default(),
             _count: count,
         };
+        let late = worker.group.clone().filter(|group| !group.takes_at_start());
+        // Meanwhile, as that takes about as long.
+        let placed = late.map(|group| tokio::spawn(timeout(START, launch::place(group, worker.pid, inside))));
         let ready = timeout(START, read_frame(&mut worker.answers)).await;
         if !matches!(ready, Ok(Ok(Some((protocol::READY, _))))) {
+            if let Some(placed) = placed {
+                placed.abort();
+            }
             worker.kill();
             let said = worker.last_words().await;
             return Err(format!("{} did not start: {}", interpreter.program.display(), said.text().trim()));
         }
-        if self.sandbox.has_own_tmp() {
-            worker.pid =
-                interpreter_below(worker.pid).ok_or("the interpreter is not to be found in /proc")?;
+        if let Some(placed) = placed {
+            placed.await.map_err(io::Error::other).and_then(|placed| placed?).map_err(says)?;
         }
-        if let Some(group) = worker.group.clone().filter(|group| !group.takes_at_start()) {
-            let pid = worker.pid;
-            // The kernel waits until every processor has taken note: not on a thread that serves others meanwhile.
-            let added = tokio::task::spawn_blocking(move || group.add(pid)).await;
-            added.map_err(io::Error::other).flatten().map_err(says)?;
-        }
+        worker.pid =
+            launch::interpreter(worker.pid, inside).ok_or("the interpreter is not to be found in /proc")?;
         Ok(worker)
     }
 }
@@ -185,12 +187,6 @@ fn after_far_look(begun: Instant) -> Instant {
 
 fn disk(directory: Option<&Path>, pid: u32) -> Disk<'_> {
     directory.map_or(Disk::Own(pid), Disk::Folder)
-}
-
-/// The interpreter under bubblewrap: the child of its inner process, which is the child of its outer one.
-fn interpreter_below(outer: u32) -> Option<u32> {
-    let inner = *watch::children(outer).first()?;
-    watch::children(inner).first().copied()
 }
 
 impl Worker {

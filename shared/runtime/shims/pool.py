@@ -96,12 +96,17 @@ def _serve():
     import gc
     import warnings
 
-    # Somebody waits for it. If not, there is time to load what most code needs, and to clean up.
+    channel, context = _Channel(), Context()
+    # Somebody waits for it, who can send what to do meanwhile. If not, there is time to load what most code needs, to
+    # have the compiler set itself up, and to clean up.
     awaited = sys._xoptions.pop("awaited", False)
+    if awaited:
+        channel.send(READY, b"", b"")
     loads = _use_core_of_json()
     if not awaited:
         import json
 
+        compile("", FILE, "exec")
         gc.collect()
     out = sys.stdout
     out.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
@@ -111,19 +116,20 @@ def _serve():
         # Integers of an event stay exact, however long.
         sys.set_int_max_str_digits(0)
     sys.argv = [FILE]
-    channel, context = _Channel(), Context()
     source, handler, failed = "", None, None
     pid, getpid, integer = os.getpid(), os.getpid, int.from_bytes
     _note_processes()
     gc.freeze()
-    channel.send(READY, b"", b"")
+    if not awaited:
+        channel.send(READY, b"", b"")
     while True:
         kind, body = channel.receive()
         if kind == LOAD:
             # Run right before the first call, so that its time and what it prints are that run's.
             end = 4 + integer(body[:4], "little")
             head = loads(body[4:end])
-            source = body[end:].decode("utf-8-sig")
+            source = body[end:].decode()
+            source = source[source.startswith("\ufeff"):]
             os.environ.update(head["environment"])
             context.function_id = head["function_id"]
             context.function_name = head["function_name"]
