@@ -115,6 +115,13 @@ impl Desk {
         loop {
             let Ok(mut writer) = self.writer.lock() else { return };
             let Some(at_work) = writer.as_mut() else { return };
+            if at_work.fold_some() && self.asks_for_little() {
+                let batch = self.take_noted();
+                if !batch.is_empty() {
+                    at_work.process(batch, false);
+                }
+                continue;
+            }
             let batch = self.take();
             if batch.len() > 1 {
                 self.crowded.store(CROWDED, Ordering::Relaxed);
@@ -144,6 +151,12 @@ impl Desk {
         let mut inbox = self.inbox();
         let count = inbox.requests.len().min(MAX_BATCH);
         inbox.requests.drain(..count).collect()
+    }
+
+    /// Whether all that is asked for goes to the journal.
+    fn asks_for_little(&self) -> bool {
+        let inbox = self.inbox();
+        !inbox.closed && inbox.requests.iter().all(Request::is_noted)
     }
 
     /// What comes first of what goes to the journal.

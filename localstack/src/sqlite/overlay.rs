@@ -41,6 +41,18 @@ enum Changed {
     All,
 }
 
+impl Row {
+    /// Writes it. Its JSON is not needed again.
+    fn put(&mut self, connection: &Connection, key: &Key) -> Result<()> {
+        let Some(item) = &self.item else { return rows::delete(connection, key) };
+        let body = self.body.take().map_or_else(|| rows::body(item), Ok)?;
+        match self.changed {
+            Changed::Attributes => rows::put_attributes(connection, item, &body),
+            _ => rows::put(connection, item, &body),
+        }
+    }
+}
+
 impl Overlay {
     /// Does all of these writes or none, and tells `noted` of each row. The outer error is SQLite's.
     pub(super) fn write(
@@ -121,21 +133,11 @@ impl Overlay {
     /// Writes the changed rows; how many those were. Should the batch fail after all, [`forget`](Self::forget) them.
     pub(super) fn flush(&mut self, connection: &Connection, changing: &mut Changing<'_>) -> Result<usize> {
         let mut count = 0;
-        for (key, row) in self.rows.drain() {
+        for (key, mut row) in self.rows.drain() {
             if row.changed != Changed::Nothing {
                 changing.row(&key);
                 count += 1;
-            }
-            match (row.changed, &row.item) {
-                (Changed::Nothing, _) => {}
-                (changed, Some(item)) => {
-                    let body = row.body.map_or_else(|| rows::body(item), Ok)?;
-                    match changed {
-                        Changed::Attributes => rows::put_attributes(connection, item, &body)?,
-                        _ => rows::put(connection, item, &body)?,
-                    }
-                }
-                (_, None) => rows::delete(connection, &key)?,
+                row.put(connection, &key)?;
             }
             if let (true, Some(item)) = (row.counter, row.item) {
                 self.counters.insert(key, item);
@@ -143,6 +145,18 @@ impl Overlay {
         }
         if self.counters.len() > COUNTERS {
             self.counters.clear();
+        }
+        Ok(count)
+    }
+
+    /// Writes some of the changed rows that are in the journal; how many those were. Counters come last: they change on.
+    pub(super) fn put_some(&mut self, connection: &Connection, most: usize) -> Result<usize> {
+        let mut count = 0;
+        let changed = |row: &Row| row.changed != Changed::Nothing && !row.counter;
+        for (key, row) in self.rows.iter_mut().filter(|(_, row)| changed(row)).take(most) {
+            row.put(connection, key)?;
+            row.changed = Changed::Nothing;
+            count += 1;
         }
         Ok(count)
     }

@@ -1,5 +1,7 @@
 //! What writes: one connection, in one hand at a time.
 
+mod deliver;
+
 use std::collections::VecDeque;
 use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, Weak};
@@ -17,7 +19,6 @@ use super::journal::Journal;
 use super::lanes::Lanes;
 use super::messages;
 use super::overlay::{Noted, Overlay};
-use super::queue::Claimed;
 use super::request::{Answer, Request, Waiter, answer};
 use super::rows;
 use super::schema::SCHEMA_VERSION;
@@ -27,8 +28,10 @@ const CHECKPOINT_EVERY: usize = 1000;
 /// How long the journal may have what SQLite has not, in time, in rows and in bytes: the more, the fewer pages of SQLite's
 /// change for each of them.
 const FOLD_AFTER: Duration = Duration::from_millis(25);
-const FOLD_ROWS: usize = 512;
+const FOLD_ROWS: usize = 1024;
 const FOLD_BYTES: u64 = 1 << 20;
+/// How many rows are put there before others are served, where that can be.
+const FOLD_AT_ONCE: usize = 32;
 /// From how many bytes on nothing more goes to the journal before SQLite has what it holds: SQLite can't, as it seems.
 const FULL: u64 = 16 << 20;
 /// How soon to look again whether the database works, where messages are waited for.
@@ -155,17 +158,7 @@ impl Writer {
         };
         self.ailing = done.is_err();
         if let Err(fault) = &done {
-            tracing::error!(reason = fault.reason, "a batch was not written");
-            // There may be no transaction left to roll back; and what comes of a failure here shows at the next BEGIN.
-            if !self.connection.is_autocommit()
-                && let Err(error) = self.connection.execute_batch("ROLLBACK")
-            {
-                tracing::error!(%error, "and could not be rolled back");
-            }
-            self.stale = true;
-            self.overlay.forget();
-            self.journal.drop_record();
-            self.fold_at = (self.journal.len() > 0).then(|| Instant::now() + RETRY);
+            self.undo(fault);
             answers.after_commit.append(&mut answers.after_sync);
         }
         for answer in answers.after_commit {
@@ -181,6 +174,40 @@ impl Writer {
             let _ = self.helpers.checkpointer.try_send(());
         }
         self.dismiss();
+    }
+
+    /// Goes back to what is committed and what is in the journal.
+    fn undo(&mut self, fault: &Fault) {
+        tracing::error!(reason = fault.reason, "a batch was not written");
+        // There may be no transaction left to roll back; and what comes of a failure here shows at the next BEGIN.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "and could not be rolled back");
+        }
+        self.stale = true;
+        self.overlay.forget();
+        self.journal.drop_record();
+        self.fold_at = (self.journal.len() > 0).then(|| Instant::now() + RETRY);
+    }
+
+    /// Puts some of what is in the journal into SQLite where that is due, ahead of its commit. Whether there is more, and
+    /// others can be served before.
+    pub(super) fn fold_some(&mut self) -> bool {
+        let due = self.fold_at.is_some_and(|at| at <= Instant::now());
+        if !due || self.stale || self.connection.is_autocommit() {
+            return false;
+        }
+        match self.overlay.put_some(&self.connection, FOLD_AT_ONCE) {
+            Ok(count) => {
+                self.unfolded += count;
+                count == FOLD_AT_ONCE
+            }
+            Err(error) => {
+                self.undo(&error.into());
+                false
+            }
+        }
     }
 
     /// Does it all by one record in the journal.
@@ -342,48 +369,5 @@ impl Writer {
         let (journal, dirty) = (&mut self.journal, &*self.helpers.dirty);
         let noted = noted.then_some(Noted { journal, dirty, changing });
         self.overlay.write(&self.connection, writes, noted)
-    }
-
-    /// Gives what is visible to those who wait, the first first.
-    fn deliver(&mut self, answers: &mut Answers) -> Result<(), Fault> {
-        self.waiters.retain(|waiter| !waiter.reply.is_closed());
-        if self.waiters.is_empty() {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        self.lanes.advance(&self.connection, now)?;
-        while let Some(waiter) = self.waiters.pop_front() {
-            let until = later(now, waiter.visibility);
-            let mut deliveries = Vec::new();
-            while deliveries.len() < waiter.max {
-                match self.lanes.claim(&self.connection, now, until, waiter.cap) {
-                    Ok(Some(delivery)) => deliveries.push(delivery),
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.waiters.push_front(waiter);
-                        return Err(error.into());
-                    }
-                }
-            }
-            if deliveries.is_empty() {
-                self.waiters.push_front(waiter);
-                break;
-            }
-            answers.after_commit.push(answer(waiter.reply, Ok(Claimed::new(deliveries, self.desk.clone()))));
-        }
-        Ok(())
-    }
-
-    /// Tells those who have waited long enough that there is nothing.
-    fn dismiss(&mut self) {
-        let now = Instant::now();
-        for _ in 0..self.waiters.len() {
-            match self.waiters.pop_front() {
-                Some(waiter) if waiter.until <= now => {
-                    answer(waiter.reply, Ok(Claimed::new(Vec::new(), self.desk.clone())))(Ok(()))
-                }
-                waiter => self.waiters.extend(waiter),
-            }
-        }
     }
 }
