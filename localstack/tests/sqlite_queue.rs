@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::{join, join_all};
 use localstack::sqlite::{Database, FILE_NAME, QueueConfig, SqliteQueue};
 use ports::queue::MAX_RECEIVES;
-use ports::{Delivery, Message, Queue};
+use ports::{Condition, Delivery, Durability, Item, Key, Message, Queue, Table, Write};
 use rusqlite::Connection;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -200,5 +200,23 @@ async fn any_id_and_any_duration_will_do() {
         queue.ack(receipt).await.expect("no receipt is no error");
         queue.release(receipt, Duration::ZERO).await.expect("no receipt is no error");
         queue.bury(receipt, &message(1, 1)).await.expect("no receipt is no error");
+    }
+}
+
+#[tokio::test]
+async fn what_is_queued_survives_power_loss_with_all_that_was_written_before() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let database = Database::open(dir.path()).expect("open");
+    let (table, queue) = (database.table(), database.queue(QueueConfig::default()));
+    for n in 0..5 {
+        let item = Item::new(Key::new("P", n.to_string()));
+        table.write(vec![Write::Put(item, Condition::Absent)], Durability::Crash).await.expect("write");
+        send(&queue, 1, [n]).await;
+        // What is synced by then is SQLite's own log; the journal may be lost.
+        let sqlite = Connection::open(dir.path().join(FILE_NAME)).expect("open");
+        let count: u64 = sqlite
+            .query_row("SELECT count(*) FROM items WHERE pk = 'P'", [], |row| row.get(0))
+            .expect("a count");
+        assert_eq!(count, n + 1);
     }
 }

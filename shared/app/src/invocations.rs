@@ -125,15 +125,17 @@ impl App {
     }
 
     /// Records a job and queues it. Once it is recorded it is not lost: should the queue be away, the janitor makes up
-    /// for it.
+    /// for it. What is queued survives power loss with all that was recorded before, so only one of the two waits for the
+    /// disk.
     pub(crate) async fn queue_job(&self, mut job: Job) -> Result<Job> {
         job.due = Some(job.created_at + domain::job::FIRST_LOOK);
-        if !self.store.add_job(&job, Durability::Power).await? {
+        if !self.store.add_job(&job, Durability::Crash).await? {
             return Err(Error::internal("a job id was drawn twice"));
         }
         let message = Message { job_id: job.id, workspace_id: job.workspace_id };
         if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
             warn!(job = %job.id, %error, "a job could not be queued; the janitor will");
+            self.store.keep_job(job.id).await?;
         }
         Ok(job)
     }

@@ -36,7 +36,8 @@ pub struct Delivery {
 /// A queue of jobs.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Queues a message, to be delivered after `delay` (whole seconds, at most 15 minutes).
+    /// Queues a message, to be delivered after `delay` (whole seconds, at most 15 minutes). It survives power loss, and so
+    /// does what this process's table had acknowledged before.
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError>;
 
     /// Up to `max` messages, each hidden from others for `visibility`; waits up to `wait` while there are none. Where

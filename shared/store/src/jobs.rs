@@ -21,6 +21,13 @@ impl Store {
         self.step(job, None, Condition::Absent, durability).await
     }
 
+    /// Waits until a job that was recorded survives power loss too.
+    pub async fn keep_job(&self, id: JobId) -> Result<()> {
+        let there = Write::Check(keys::job(id), Condition::Present(Vec::new()));
+        // Whatever has become of it meanwhile.
+        taken(self.table.write(vec![there], Durability::Power).await).map(drop)
+    }
+
     /// Records a step of a job that waited: begun, or cancelled.
     pub async fn step_from_pending(&self, before: &Job, after: &Job) -> Taken {
         let waits = Condition::Present(vec![
