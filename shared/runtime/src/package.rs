@@ -3,8 +3,16 @@
 use domain::Language;
 use domain::function::Module;
 
-const PYTHON_POOL: &str = concat!(include_str!("../shims/core.py"), include_str!("../shims/pool.py"));
-const PYTHON_LAMBDA: &str = concat!(include_str!("../shims/core.py"), include_str!("../shims/lambda.py"));
+const PYTHON_POOL: &str = concat!(
+    include_str!("../shims/core.py"),
+    include_str!("../shims/streams.py"),
+    include_str!("../shims/pool.py")
+);
+const PYTHON_LAMBDA: &str = concat!(
+    include_str!("../shims/core.py"),
+    include_str!("../shims/streams.py"),
+    include_str!("../shims/lambda.py")
+);
 const NODE_POOL: &str = concat!(include_str!("../shims/core.js"), include_str!("../shims/pool.js"));
 const NODE_LAMBDA: &str = concat!(include_str!("../shims/core.js"), include_str!("../shims/lambda.js"));
 
