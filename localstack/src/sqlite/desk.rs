@@ -17,7 +17,6 @@ use super::writer::Writer;
 const MAX_BATCH: usize = 512;
 /// How many requests are left to the thread after two were there at once: then there is something to commit together.
 const CROWDED: u32 = 64;
-
 /// How often who writes looks for what has come in meanwhile.
 const ROUNDS: usize = 4;
 
@@ -86,7 +85,7 @@ impl Desk {
                 // What others have asked for meanwhile is done here too: it takes less than waking the thread. Not for
                 // ever, and not where somebody who asked for little would do much.
                 for _ in 0..ROUNDS {
-                    let batch = if is_noted { self.take_noted() } else { self.take() };
+                    let batch = self.take(is_noted);
                     if batch.is_empty() {
                         break;
                     }
@@ -116,13 +115,13 @@ impl Desk {
             let Ok(mut writer) = self.writer.lock() else { return };
             let Some(at_work) = writer.as_mut() else { return };
             if at_work.fold_some() && self.asks_for_little() {
-                let batch = self.take_noted();
+                let batch = self.take(true);
                 if !batch.is_empty() {
                     at_work.process(batch, false);
                 }
                 continue;
             }
-            let batch = self.take();
+            let batch = self.take(false);
             if batch.len() > 1 {
                 self.crowded.store(CROWDED, Ordering::Relaxed);
             }
@@ -147,9 +146,11 @@ impl Desk {
         }
     }
 
-    fn take(&self) -> Vec<Request> {
+    /// What comes first; `noted` leaves what does not go to the journal, and all behind it.
+    fn take(&self, noted: bool) -> Vec<Request> {
         let mut inbox = self.inbox();
-        let count = inbox.requests.len().min(MAX_BATCH);
+        let wanted = |request: &&Request| !noted || request.is_noted();
+        let count = inbox.requests.iter().take(MAX_BATCH).take_while(wanted).count();
         inbox.requests.drain(..count).collect()
     }
 
@@ -157,13 +158,6 @@ impl Desk {
     fn asks_for_little(&self) -> bool {
         let inbox = self.inbox();
         !inbox.closed && inbox.requests.iter().all(Request::is_noted)
-    }
-
-    /// What comes first of what goes to the journal.
-    fn take_noted(&self) -> Vec<Request> {
-        let mut inbox = self.inbox();
-        let count = inbox.requests.iter().take(MAX_BATCH).take_while(|request| request.is_noted()).count();
-        inbox.requests.drain(..count).collect()
     }
 
     fn ring(&self) {

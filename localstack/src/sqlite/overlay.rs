@@ -54,12 +54,12 @@ impl Row {
 }
 
 impl Overlay {
-    /// Does all of these writes or none, and tells `noted` of each row. The outer error is SQLite's.
+    /// Does all of these writes or none, and tells `noting` of each row. The outer error is SQLite's.
     pub(super) fn write(
         &mut self,
         connection: &Connection,
         writes: Vec<Write>,
-        noted: Option<Noted<'_, '_>>,
+        noting: Option<Noting<'_, '_>>,
     ) -> Result<std::result::Result<(), TableError>> {
         for write in &writes {
             if matches!(write, Write::Update(..)) || *write.condition() != Condition::None {
@@ -74,9 +74,9 @@ impl Overlay {
             Ok(staged) => staged,
             Err(error) => return Ok(Err(error)),
         };
-        if let Some(mut noted) = noted {
+        if let Some(mut noting) = noting {
             for (key, step) in &mut staged {
-                noted.step(key, step, self.rows.get(key))?;
+                noting.step(key, step, self.rows.get(key))?;
             }
         }
         for (key, step) in staged {
@@ -267,13 +267,13 @@ fn simple(item: &Item, changes: &[Change]) -> bool {
 }
 
 /// What is told of rows that go to the journal.
-pub(super) struct Noted<'a, 'b> {
+pub(super) struct Noting<'a, 'b> {
     pub(super) journal: &'a mut Journal,
     pub(super) dirty: &'a Dirty,
     pub(super) changing: &'a mut Changing<'b>,
 }
 
-impl Noted<'_, '_> {
+impl Noting<'_, '_> {
     /// This is to become of the row, which was so before, where that is known.
     fn step(&mut self, key: &Key, step: &mut Step, before: Option<&Row>) -> Result<()> {
         // Before anybody could read what it was: see `SqliteTable::get`.

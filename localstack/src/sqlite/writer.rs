@@ -18,7 +18,7 @@ use super::fault::{Fault, part};
 use super::journal::Journal;
 use super::lanes::Lanes;
 use super::messages;
-use super::overlay::{Noted, Overlay};
+use super::overlay::{Noting, Overlay};
 use super::request::{Answer, Request, Waiter, answer};
 use super::rows;
 use super::schema::SCHEMA_VERSION;
@@ -151,11 +151,8 @@ impl Writer {
     pub(super) fn process(&mut self, batch: Vec<Request>, folding: bool) {
         let mut answers = Answers::default();
         let noted = !batch.is_empty() && batch.iter().all(Request::is_noted);
-        let done = if noted && self.journal.len() < FULL && !(folding && self.is_due()) {
-            self.note(batch, &mut answers)
-        } else {
-            self.commit(batch, &mut answers)
-        };
+        let noted = noted && self.journal.len() < FULL && !(folding && self.is_due());
+        let done = self.transact(batch, noted, &mut answers);
         self.ailing = done.is_err();
         if let Err(fault) = &done {
             self.undo(fault);
@@ -210,59 +207,55 @@ impl Writer {
         }
     }
 
-    /// Does it all by one record in the journal.
-    fn note(&mut self, batch: Vec<Request>, answers: &mut Answers) -> Result<(), Fault> {
-        let mut requests = batch.into_iter();
-        let cache = self.helpers.cache.clone();
-        let mut changing = cache.changing();
-        let done = self.begin().and_then(|()| {
-            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, true, answers))?;
-            self.journal.write_record().map_err(Fault::passing)?;
-            if self.journal.len() == 0 {
-                // Nothing changed. A transaction that nobody ends would keep the log from beginning anew.
-                self.connection.prepare_cached("COMMIT")?.execute([])?;
-            }
-            Ok(())
-        });
-        match &done {
-            Ok(()) if self.journal.len() >= FOLD_BYTES || self.overlay.len() >= FOLD_ROWS => {
-                self.fold_at = Some(Instant::now());
-            }
-            Ok(()) if self.journal.len() > 0 => {
-                self.fold_at.get_or_insert_with(|| Instant::now() + FOLD_AFTER);
-            }
-            Ok(()) => {}
-            Err(fault) => requests.for_each(|request| request.refuse(fault)),
-        }
-        done
-    }
-
-    /// Does it all by a commit of SQLite's, with what is in the journal.
-    fn commit(&mut self, batch: Vec<Request>, answers: &mut Answers) -> Result<(), Fault> {
+    /// Does it all: by one record in the journal, or by a commit of SQLite's.
+    fn transact(&mut self, batch: Vec<Request>, noted: bool, answers: &mut Answers) -> Result<(), Fault> {
         let asked = batch.len();
         let mut requests = batch.into_iter();
         let cache = self.helpers.cache.clone();
         let mut changing = cache.changing();
         let done = self.begin().and_then(|()| {
-            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, false, answers))?;
+            requests.by_ref().try_for_each(|request| self.apply(request, &mut changing, noted, answers))?;
+            if noted {
+                return self.note();
+            }
             self.deliver(answers)?;
             self.unfolded += asked + self.overlay.flush(&self.connection, &mut changing)?;
-            let journaled = self.journal.len() > 0;
-            if journaled {
-                self.journal.mark(&self.connection)?;
-            }
-            self.connection.prepare_cached("COMMIT")?.execute([])?;
-            if journaled {
-                self.journal.begin_anew();
-                self.helpers.dirty.clear();
-            }
-            self.fold_at = None;
-            Ok(())
+            self.commit()
         });
         if let Err(fault) = &done {
             requests.for_each(|request| request.refuse(fault));
         }
         done
+    }
+
+    /// Writes the record.
+    fn note(&mut self) -> Result<(), Fault> {
+        self.journal.write_record().map_err(Fault::passing)?;
+        if self.journal.len() == 0 {
+            // Nothing changed. A transaction that nobody ends would keep the log from beginning anew.
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+        }
+        if self.journal.len() >= FOLD_BYTES || self.overlay.len() >= FOLD_ROWS {
+            self.fold_at = Some(Instant::now());
+        } else if self.journal.len() > 0 {
+            self.fold_at.get_or_insert_with(|| Instant::now() + FOLD_AFTER);
+        }
+        Ok(())
+    }
+
+    /// Commits, with what is in the journal.
+    fn commit(&mut self) -> Result<(), Fault> {
+        let journaled = self.journal.len() > 0;
+        if journaled {
+            self.journal.mark(&self.connection)?;
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        if journaled {
+            self.journal.begin_anew();
+            self.helpers.dirty.clear();
+        }
+        self.fold_at = None;
+        Ok(())
     }
 
     /// Sees to it that there is a transaction. What is noted leaves it open for what comes next, up to a commit.
@@ -367,7 +360,7 @@ impl Writer {
         noted: bool,
     ) -> rusqlite::Result<Result<(), TableError>> {
         let (journal, dirty) = (&mut self.journal, &*self.helpers.dirty);
-        let noted = noted.then_some(Noted { journal, dirty, changing });
+        let noted = noted.then_some(Noting { journal, dirty, changing });
         self.overlay.write(&self.connection, writes, noted)
     }
 }
