@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::Pool;
 use super::shelf::Role;
-use super::worker::{Ended, Worker};
+use super::worker::{Ended, Terms, Worker};
 use crate::sandbox::{DISK, FILES, PROCESSES};
 
 /// When to come back if there was no place: about when runs of the usual length have ended.
@@ -81,7 +81,10 @@ impl Pool {
         let began = Instant::now();
         let memory_mb = invocation.settings.memory_mb;
         let sent = (frames, &*invocation.event);
-        let ended = worker.run(sent, nonce, began + timeout, memory_mb, turn, &mut printed).await;
+        // A processor for each that waits, and one for each handler.
+        let lingers = 2 * self.gate.running() <= self.processors;
+        let terms = Terms { deadline: began + timeout, memory_mb, turn, lingers };
+        let ended = worker.run(sent, nonce, terms, &mut printed).await;
         let took = began.elapsed();
         let mut duration = took.as_secs_f64() * 1000.0;
         let result = match ended {

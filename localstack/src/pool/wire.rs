@@ -2,9 +2,12 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
 
 use runtime::printed::Printed;
 use runtime::protocol;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 
@@ -20,9 +23,16 @@ pub(super) async fn send(pipe: &mut pipe::Sender, mut frames: Vec<u8>, event: &[
     }
 }
 
-/// The next frame: its kind and its body. `Ok(None)` if it is none that a worker may send.
-pub(super) async fn read_frame(pipe: &mut pipe::Receiver) -> io::Result<Option<(u8, Vec<u8>)>> {
+/// The next frame: its kind and its body. `Ok(None)` if it is none that a worker may send. Its beginning is waited for
+/// without giving the processor up for as long as `linger` says.
+pub(super) async fn read_frame(
+    pipe: &mut pipe::Receiver,
+    linger: Option<Duration>,
+) -> io::Result<Option<(u8, Vec<u8>)>> {
     let mut buffer = Vec::with_capacity(1024);
+    if let Some(most) = linger {
+        read_soon(pipe, &mut buffer, most);
+    }
     while buffer.len() < protocol::HEAD {
         if pipe.read_buf(&mut buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -41,6 +51,16 @@ pub(super) async fn read_frame(pipe: &mut pipe::Receiver) -> io::Result<Option<(
         pipe.read_exact(&mut buffer[have..]).await?;
     }
     Ok(Some((kind, buffer)))
+}
+
+/// Reads what comes within this time, if anything does. Other threads that wait for the processor go first.
+fn read_soon(pipe: &pipe::Receiver, buffer: &mut Vec<u8>, most: Duration) {
+    let until = Instant::now() + most;
+    while rustix::io::read(pipe.as_fd(), spare_capacity(buffer)) == Err(Errno::WOULDBLOCK)
+        && Instant::now() < until
+    {
+        std::thread::yield_now();
+    }
 }
 
 /// How reading from a pipe ended.
@@ -82,8 +102,8 @@ pub(super) fn drain(pipe: &pipe::Receiver, mut printed: Option<&mut Printed>, mo
                     }
                     total += read;
                 }
-                Err(rustix::io::Errno::WOULDBLOCK) => return Drained::Empty,
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => return Drained::Empty,
+                Err(Errno::INTR) => {}
                 Err(_) => return Drained::Closed,
             }
         }

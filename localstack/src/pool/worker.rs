@@ -26,6 +26,9 @@ use crate::sandbox::{Confined, PROCESSES, Sandbox};
 
 /// How long a run is expected to be over soon. Until then it keeps its turn: see [`super::Pool`].
 pub(super) const TURN: Duration = Duration::from_millis(1);
+/// How long to wait for an answer without giving the processor up, where the handler was over in less than half of that
+/// the last time: to sleep and be woken takes about as long.
+const LINGER: Duration = Duration::from_micros(100);
 /// How often a busy worker is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it is looked at what costs more, descendants and files: less often where that takes more than this part of
@@ -58,9 +61,23 @@ pub(super) struct Worker {
     group: Option<Arc<Cgroup>>,
     /// When to take the next far look. Runs may each be shorter than what is between two.
     next_far: Instant,
+    /// Whether its last run was so short that the next is worth [`LINGER`]ing for.
+    quick: bool,
     /// Told to end what runs.
     pub(super) stop: Arc<Notify>,
     _count: Count,
+}
+
+/// What a run may take.
+#[derive(Debug)]
+pub(super) struct Terms<'a> {
+    /// When it must be over.
+    pub(super) deadline: Instant,
+    pub(super) memory_mb: u32,
+    /// Given to others when it is over, or takes longer than [`TURN`].
+    pub(super) turn: Option<SemaphorePermit<'a>>,
+    /// Whether there is a processor to spare for waiting.
+    pub(super) lingers: bool,
 }
 
 /// How a run ended.
@@ -155,13 +172,14 @@ impl Workshop {
             directory,
             group,
             next_far: Instant::now() + FAR_LOOK,
+            quick: false,
             stop: Arc::default(),
             _count: count,
         };
         let late = worker.group.clone().filter(|group| !group.takes_at_start());
         // Meanwhile, as that takes about as long.
         let placed = late.map(|group| tokio::spawn(timeout(START, launch::place(group, worker.pid, inside))));
-        let ready = timeout(START, read_frame(&mut worker.answers)).await;
+        let ready = timeout(START, read_frame(&mut worker.answers, None)).await;
         if !matches!(ready, Ok(Ok(Some((protocol::READY, _))))) {
             if let Some(placed) = placed {
                 placed.abort();
@@ -228,25 +246,23 @@ impl Worker {
             && drain(&self.printed, None, 1 << 20) != Drained::Closed
     }
 
-    /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way. Gives its turn
-    /// to others when it is over, or takes longer than [`TURN`].
+    /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way.
     pub(super) async fn run(
         &mut self,
         (frames, event): (Vec<u8>, &[u8]),
         nonce: [u8; 8],
-        deadline: Instant,
-        memory_mb: u32,
-        mut turn: Option<SemaphorePermit<'_>>,
+        Terms { deadline, memory_mb, mut turn, lingers }: Terms<'_>,
         printed: &mut Printed,
     ) -> Ended {
         let disk = disk(self.directory.as_deref(), self.pid);
         let next_far = &mut self.next_far;
         let pid = self.pid;
-        let (requests, answers) = (&mut self.requests, &mut self.answers);
+        let (requests, answers, quick) = (&mut self.requests, &mut self.answers, &mut self.quick);
+        let linger = (lingers && *quick).then_some(LINGER);
         let pipe = &self.printed;
         let mut talk = pin!(async {
             send(requests, frames, event).await?;
-            read_frame(answers).await
+            read_frame(answers, linger).await
         });
         let mut stopped = pin!(self.stop.notified());
         let first = if turn.is_some() { TURN } else { LOOK };
@@ -259,7 +275,10 @@ impl Worker {
                     drain(pipe, Some(printed), 1 << 20);
                     return match frame {
                         Ok(Some((kind, body))) => match protocol::answer(kind, body, nonce) {
-                            Some(answer) => Ended::Answered(answer),
+                            Some(answer) => {
+                                *quick = u128::from(answer.took_us) < LINGER.as_micros() / 2;
+                                Ended::Answered(answer)
+                            }
                             None => Ended::Garbled,
                         },
                         Ok(None) => Ended::Garbled,
