@@ -23,13 +23,13 @@ use super::request::{Answer, Request, Waiter, answer};
 use super::rows;
 use super::schema::SCHEMA_VERSION;
 
-/// How many requests and rows make it worth folding the log in: about 4 MB of it.
-const CHECKPOINT_EVERY: usize = 1000;
+/// How many requests and rows make it worth folding the log in: about 16 MB of it.
+const CHECKPOINT_EVERY: usize = 4000;
 /// How long the journal may have what SQLite has not, in time, in rows and in bytes: the more, the fewer pages of SQLite's
 /// change for each of them.
-const FOLD_AFTER: Duration = Duration::from_millis(25);
-const FOLD_ROWS: usize = 1024;
-const FOLD_BYTES: u64 = 1 << 20;
+const FOLD_AFTER: Duration = Duration::from_millis(50);
+const FOLD_ROWS: usize = 2048;
+const FOLD_BYTES: u64 = 2 << 20;
 /// How many rows are put there before others are served, where that can be.
 const FOLD_AT_ONCE: usize = 32;
 /// From how many bytes on nothing more goes to the journal before SQLite has what it holds: SQLite can't, as it seems.
