@@ -12,6 +12,8 @@ pub(super) struct Usage {
     pub(super) memory: u64,
     /// Threads of all its processes.
     pub(super) threads: u64,
+    /// Whether it is more than one process.
+    pub(super) has_children: bool,
 }
 
 /// Of the process and all its descendants; `None` where the system has no `/proc` or the process is gone.
@@ -24,6 +26,7 @@ pub(super) fn usage(pid: u32, with_children: bool) -> Option<Usage> {
             if let Some(more) = of_process(pid) {
                 usage.memory += more.memory;
                 usage.threads += more.threads;
+                usage.has_children = true;
                 found.extend(children(pid));
             }
             if usage.threads > 4 * crate::sandbox::PROCESSES {

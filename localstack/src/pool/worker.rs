@@ -61,6 +61,8 @@ pub(super) struct Worker {
     group: Option<Arc<Cgroup>>,
     /// When to take the next far look. Runs may each be shorter than what is between two.
     next_far: Instant,
+    /// Whether the last one, during a run, saw processes that it had started.
+    had_children: bool,
     /// Whether its last run was so short that the next is worth [`LINGER`]ing for.
     quick: bool,
     /// Told to end what runs.
@@ -172,6 +174,7 @@ impl Workshop {
             directory,
             group,
             next_far: Instant::now() + FAR_LOOK,
+            had_children: false,
             quick: false,
             stop: Arc::default(),
             _count: count,
@@ -231,15 +234,15 @@ impl Worker {
         let _ = memory_mb;
     }
 
-    /// Whether it has neither ended, nor said anything while nobody asked, nor filled its disk in many short runs. Forgets
-    /// what it printed meanwhile.
+    /// Whether it has neither ended, nor said anything while nobody asked, nor filled its disk or kept processes in many
+    /// short runs. Forgets what it printed meanwhile.
     pub(super) fn is_fresh(&mut self) -> bool {
         let now = Instant::now();
-        if now >= self.next_far {
-            if self.is_overfull() {
+        if now >= self.next_far || self.had_children {
+            if self.is_overfull() || self.has_children() {
                 return false;
             }
-            self.next_far = after_far_look(now);
+            (self.next_far, self.had_children) = (after_far_look(now), false);
         }
         let mut byte = [0];
         rustix::io::read(&self.answers, &mut byte) == Err(rustix::io::Errno::WOULDBLOCK)
@@ -255,7 +258,7 @@ impl Worker {
         printed: &mut Printed,
     ) -> Ended {
         let disk = disk(self.directory.as_deref(), self.pid);
-        let next_far = &mut self.next_far;
+        let (next_far, had_children) = (&mut self.next_far, &mut self.had_children);
         let pid = self.pid;
         let (requests, answers, quick) = (&mut self.requests, &mut self.answers, &mut self.quick);
         let linger = (lingers && *quick).then_some(LINGER);
@@ -303,6 +306,7 @@ impl Worker {
                         if usage.threads > 2 * PROCESSES {
                             return Ended::TooManyProcesses;
                         }
+                        *had_children |= usage.has_children;
                     }
                     if far && watch::is_overfull(disk) {
                         return Ended::TooManyFiles;

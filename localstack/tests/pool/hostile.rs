@@ -141,6 +141,40 @@ async fn memory_beyond_the_limit_ends_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_never_idle_does_not_keep_a_process_that_it_hid() {
+    const SOURCE: &str = "
+import sys, time
+runs = 0
+def handler(hide):
+    global runs
+    runs += 1
+    if hide:
+        import ctypes
+        if ctypes.CDLL(None).fork() == 0:
+            time.sleep(1000)
+        del sys.modules['_ctypes']
+    time.sleep(0.06)
+    return runs
+";
+    // The other sandbox lets none start.
+    let sandbox = SandboxChoice::Only(SandboxKind::Bubblewrap);
+    // The next run waits when one is over.
+    let kit = Kit::with(sandbox, |config| config.limits.per_function = 1).await;
+    let function = kit.python(SOURCE).await;
+    assert_eq!(kit.ok(&function, "true").await, "1");
+    let deadline = Instant::now() + Duration::from_secs(4);
+    let replaced = || async {
+        while kit.ok(&function, "false").await != "1" {
+            assert!(Instant::now() < deadline, "the worker was used on and on");
+        }
+    };
+    tokio::select! {
+        () = replaced() => {}
+        () = replaced() => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fork_and_thread_bombs_stay_in_their_worker() {
     for sandbox in BOTH {
         let kit = Kit::new(sandbox).await;
