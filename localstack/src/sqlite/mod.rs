@@ -201,12 +201,12 @@ impl Database {
 /// The journal of this database, once that has all that the journal had.
 fn taken_up(dir: &Path, connection: &Connection) -> io::Result<Journal> {
     let mut journal = Journal::open(dir, connection)?;
-    let (mut overlay, cache) = (Overlay::default(), Cache::new());
+    let mut overlay = Overlay::default();
     let transaction = connection.unchecked_transaction().map_err(io::Error::other)?;
     for noted in journal.pending()? {
         overlay.take_up(&transaction, noted).map_err(io::Error::other)?;
     }
-    overlay.flush(&transaction, &mut cache.changing()).map_err(io::Error::other)?;
+    overlay.flush(&transaction, |_| {}).map_err(io::Error::other)?;
     journal.restart(&transaction)?;
     transaction.commit().map_err(io::Error::other)?;
     journal.begin_anew();

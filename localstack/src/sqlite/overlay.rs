@@ -130,12 +130,13 @@ impl Overlay {
         self.rows.get(key)?.item.as_ref()
     }
 
-    /// Writes the changed rows; how many those were. Should the batch fail after all, [`forget`](Self::forget) them.
-    pub(super) fn flush(&mut self, connection: &Connection, changing: &mut Changing<'_>) -> Result<usize> {
+    /// Writes the changed rows, telling of each before; how many those were. Should the batch fail after all,
+    /// [`forget`](Self::forget) them.
+    pub(super) fn flush(&mut self, connection: &Connection, mut tell: impl FnMut(&Key)) -> Result<usize> {
         let mut count = 0;
         for (key, mut row) in self.rows.drain() {
             if row.changed != Changed::Nothing {
-                changing.row(&key);
+                tell(&key);
                 count += 1;
                 row.put(connection, &key)?;
             }

@@ -219,7 +219,7 @@ impl Writer {
                 return self.note();
             }
             self.deliver(answers)?;
-            self.unfolded += asked + self.overlay.flush(&self.connection, &mut changing)?;
+            self.unfolded += asked + self.overlay.flush(&self.connection, |key| changing.row(key))?;
             self.commit()
         });
         if let Err(fault) = &done {
@@ -313,7 +313,7 @@ impl Writer {
                 Ok(())
             }
             Request::Expire { now, limit, reply } => {
-                let expired = self.overlay.flush(&self.connection, changing).and_then(|_| {
+                let expired = self.overlay.flush(&self.connection, |key| changing.row(key)).and_then(|_| {
                     // Counters expire too.
                     self.overlay.forget();
                     messages::forget_dead(&self.connection, self.clock.now() - DEAD_LETTERS_KEPT, limit)?;
