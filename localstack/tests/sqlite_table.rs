@@ -77,6 +77,32 @@ async fn what_dynamodb_would_not_take_is_refused() {
 }
 
 #[tokio::test]
+async fn a_new_row_is_not_left_of_what_could_not_be_done_whole() {
+    let (_dir, _database, table) = open();
+    let named = |text: String| {
+        let mut item = Item::new(key(1));
+        item.attributes.insert("name".into(), text.into());
+        Write::Put(item, Condition::Absent)
+    };
+    table
+        .update(key(2), vec![Change::Set("n".into(), json!("text"))], Condition::None)
+        .await
+        .expect("update");
+    for durability in [Durability::Crash, Durability::Power] {
+        let count = Write::Update(key(2), vec![Change::Add("n".into(), 1)], Condition::None);
+        let uncountable = table.write(vec![named("a".into()), count], durability).await;
+        assert!(matches!(uncountable, Err(TableError::Broken(_))), "{uncountable:?}");
+        let large = table.write(vec![named("a".repeat(500_000))], durability).await;
+        assert!(matches!(large, Err(TableError::Broken(_))), "{large:?}");
+        assert_eq!(table.get(&key(1)).await.expect("get"), None);
+    }
+    table.write(vec![named("b".into())], Durability::Crash).await.expect("write");
+    let again = table.write(vec![named("c".into())], Durability::Crash).await;
+    assert!(matches!(again, Err(TableError::Condition { index: 0 })), "{again:?}");
+    assert_eq!(table.get(&key(1)).await.expect("get").expect("the first").attributes["name"], "b");
+}
+
+#[tokio::test]
 async fn sums_do_not_overflow() {
     let (_dir, _database, table) = open();
     let add = |n: i64| table.update(key(1), vec![Change::Add("n".into(), n)], Condition::None);
@@ -103,6 +129,11 @@ async fn an_item_that_makes_no_sense_fails_alone() {
         assert_eq!(outcomes[n].as_ref().expect("update").attributes["n"], 2);
     }
     assert!(matches!(table.get(&key(1)).await, Err(TableError::Broken(_))));
+    let new = Write::Put(Item::new(key(3)), Condition::Absent);
+    let count = Write::Update(key(1), vec![Change::Add("n".into(), 1)], Condition::None);
+    let result = table.write(vec![new, count], Durability::Crash).await;
+    assert!(matches!(result, Err(TableError::Broken(_))), "{result:?}");
+    assert_eq!(table.get(&key(3)).await.expect("get"), None);
     let replaced = Write::Put(Item::new(key(1)), Condition::None);
     table.write(vec![replaced], Durability::Crash).await.expect("a put needs not know what was there");
     assert_eq!(add(1).await.expect("update").attributes["n"], 1);

@@ -12,11 +12,13 @@ use super::{rows, size};
 /// How many counters are kept from one batch to the next.
 const COUNTERS: usize = 1024;
 
-/// The rows that have been read or changed since SQLite's last commit, by this batch or by those that are in the
+/// The rows that have been read or changed, but for new ones, since SQLite's last commit, by this batch or by those that are in the
 /// journal. Later requests see what earlier ones did, and a row that many of them change (a counter) is written once.
 #[derive(Default)]
 pub(super) struct Overlay {
     rows: HashMap<Key, Row>,
+    /// How many new rows there are beside these: SQLite has those already, if not for good.
+    added: usize,
     /// Counters as batches before have left them, so that they need not be read again: there is one writer, and this is
     /// its.
     counters: HashMap<Key, Item>,
@@ -58,9 +60,10 @@ impl Overlay {
     pub(super) fn write(
         &mut self,
         connection: &Connection,
-        writes: Vec<Write>,
+        mut writes: Vec<Write>,
         noting: Option<Noting<'_, '_>>,
     ) -> Result<std::result::Result<(), TableError>> {
+        let new = self.take_new(&mut writes);
         for write in &writes {
             if matches!(write, Write::Update(..)) || *write.condition() != Condition::None {
                 self.load(connection, write.key())?;
@@ -70,11 +73,28 @@ impl Overlay {
         {
             return Ok(Err(TableError::Condition { index }));
         }
-        let mut staged = match self.stage(writes) {
+        let mut added = None;
+        if let Some((index, item)) = new {
+            // To look whether it is there, and to put it there later, takes longer.
+            let body = rows::body(&item)?;
+            if !rows::add(connection, &item, &body)? {
+                return Ok(Err(TableError::Condition { index }));
+            }
+            added = Some((item, body));
+        }
+        let fits = added.as_ref().map_or(Ok(()), |(item, _)| size::check(item));
+        let mut staged = match fits.and_then(|()| self.stage(writes)) {
             Ok(staged) => staged,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                added.map_or(Ok(()), |(item, _)| rows::delete(connection, &item.key))?;
+                return Ok(Err(error));
+            }
         };
+        self.added += usize::from(added.is_some());
         if let Some(mut noting) = noting {
+            if let Some((item, body)) = &added {
+                noting.add(item, body);
+            }
             for (key, step) in &mut staged {
                 noting.step(key, step, self.rows.get(key))?;
             }
@@ -89,6 +109,23 @@ impl Overlay {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Takes out the write of a row that must not be there, and its place, if that is the only condition of all, and it is
+    /// not known here whether it is.
+    fn take_new(&self, writes: &mut Vec<Write>) -> Option<(usize, Item)> {
+        let mut conditional =
+            writes.iter().enumerate().filter(|(_, write)| *write.condition() != Condition::None);
+        let (index, write) = conditional.next()?;
+        let is_new = matches!(write, Write::Put(_, Condition::Absent)) && conditional.next().is_none();
+        let key = write.key();
+        if !is_new || self.rows.contains_key(key) || self.counters.contains_key(key) {
+            return None;
+        }
+        match writes.remove(index) {
+            Write::Put(item, _) => Some((index, item)),
+            other => unreachable!("{other:?} is not a put"),
+        }
     }
 
     /// Makes changes that [`simple`] has approved of.
@@ -133,7 +170,7 @@ impl Overlay {
     /// Writes the changed rows, telling of each before; how many those were. Should the batch fail after all,
     /// [`forget`](Self::forget) them.
     pub(super) fn flush(&mut self, connection: &Connection, mut tell: impl FnMut(&Key)) -> Result<usize> {
-        let mut count = 0;
+        let mut count = std::mem::take(&mut self.added);
         for (key, mut row) in self.rows.drain() {
             if row.changed != Changed::Nothing {
                 tell(&key);
@@ -164,7 +201,7 @@ impl Overlay {
 
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.added
     }
 
     /// Forgets all: the rows are not, or no longer, as they are here.
@@ -294,6 +331,13 @@ impl Noting<'_, '_> {
         }
         Ok(())
     }
+
+    /// This row is new.
+    fn add(&mut self, item: &Item, body: &str) {
+        self.mark(&item.key, Some(item), Some(None));
+        self.journal.add_row(&item.key, Some((item, body)));
+    }
+
     fn mark(&mut self, key: &Key, after: Option<&Item>, before: Option<Option<&Item>>) {
         self.dirty.mark(key, after, before);
         self.changing.row(key);

@@ -14,13 +14,15 @@ const GET: &str =
 const PUT: &str = "INSERT INTO items (pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT (pk, sk) DO UPDATE SET gsi1pk = ?3, gsi1sk = ?4, gsi2pk = ?5, gsi2sk = ?6, ttl = ?7, body = ?8";
+const ADD: &str = "INSERT INTO items (pk, sk, gsi1pk, gsi1sk, gsi2pk, gsi2sk, ttl, body)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (pk, sk) DO NOTHING";
 const CHANGE: &str = "UPDATE items SET body = ?3 WHERE pk = ?1 AND sk = ?2";
 const DELETE: &str = "DELETE FROM items WHERE pk = ?1 AND sk = ?2";
 const EXPIRE: &str = "DELETE FROM items WHERE rowid IN (SELECT rowid FROM items WHERE ttl <= ?1 LIMIT ?2)";
 
 /// All of these, for the test of their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 5] = [GET, PUT, CHANGE, DELETE, EXPIRE];
+pub(super) const STATEMENTS: [&str; 6] = [GET, PUT, ADD, CHANGE, DELETE, EXPIRE];
 
 /// The item in a row of [`COLUMNS`].
 pub(super) fn item(row: &Row<'_>) -> Result<Item> {
@@ -51,8 +53,17 @@ pub(super) fn get_sized(connection: &Connection, key: &Key) -> Result<Option<(It
 
 /// Stores the item in place of any at its key. `body` is what [`body`] makes of it.
 pub(super) fn put(connection: &Connection, item: &Item, body: &str) -> Result<()> {
+    store(connection, PUT, item, body).map(drop)
+}
+
+/// Stores the item if there is none at its key. Whether there was none.
+pub(super) fn add(connection: &Connection, item: &Item, body: &str) -> Result<bool> {
+    Ok(store(connection, ADD, item, body)? > 0)
+}
+
+fn store(connection: &Connection, statement: &str, item: &Item, body: &str) -> Result<usize> {
     let [gsi1, gsi2] = [&item.gsi1, &item.gsi2].map(Option::as_ref);
-    connection.prepare_cached(PUT)?.execute(params![
+    connection.prepare_cached(statement)?.execute(params![
         item.key.pk,
         item.key.sk,
         gsi1.map(|key| &key.pk),
@@ -61,8 +72,7 @@ pub(super) fn put(connection: &Connection, item: &Item, body: &str) -> Result<()
         gsi2.map(|key| &key.sk),
         item.ttl,
         body
-    ])?;
-    Ok(())
+    ])
 }
 
 /// Stores the item's attributes. It is there, and where it was in the indexes.
