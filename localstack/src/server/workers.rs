@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::num::NonZero;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use app::App;
 use app::work::Disposition;
 use domain::WorkspaceId;
 use ports::{Delivery, PortError, Queue};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,9 +24,6 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How long a job that is short keeps its turn, and how long others wait for one before they go on without.
 const TURN: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_millis(5);
-/// How often a turn is kept when its job is over, and for how long: all that a backlog has under way has ended then.
-const REST_EVERY: usize = 8;
-const REST: Duration = Duration::from_millis(1);
 /// For how long after jobs of two workspaces came one after the other that is expected again.
 const SHARED: Duration = Duration::from_secs(1);
 /// When to look again after the queue, or a part of the platform, was away.
@@ -82,8 +78,6 @@ pub(super) async fn work(app: Arc<App>, queue: Arc<dyn Queue>, stopping: Cancell
 /// at once then, so that another workspace's job meets short queues at every step of its way.
 struct Turns {
     free: Semaphore,
-    /// How many have been over since the server started.
-    over: AtomicUsize,
     hands: Mutex<Hands>,
 }
 
@@ -105,19 +99,7 @@ impl Turns {
     fn new() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let hands = Hands { jobs: HashMap::new(), last: None, shared_until: Instant::now() };
-        Self {
-            free: Semaphore::new(processors.div_ceil(2)),
-            over: AtomicUsize::new(0),
-            hands: Mutex::new(hands),
-        }
-    }
-
-    /// Ends a turn, now and then after a rest.
-    async fn end(&self, turn: SemaphorePermit<'_>) {
-        if (self.over.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(REST_EVERY) {
-            tokio::time::sleep(REST).await;
-        }
-        drop(turn);
+        Self { free: Semaphore::new(processors.div_ceil(2)), hands: Mutex::new(hands) }
     }
 
     fn hands(&self) -> MutexGuard<'_, Hands> {
@@ -152,13 +134,12 @@ impl Drop for InHand<'_> {
 async fn one(app: &App, queue: &dyn Queue, turns: &Turns, delivery: Delivery) {
     let Delivery { message, receipt, .. } = delivery;
     let (_in_hand, waits) = turns.take(message.workspace_id);
-    let mut turn =
-        if waits { timeout(PATIENCE, turns.free.acquire()).await.ok().and_then(Result::ok) } else { None };
+    let turn = if waits { timeout(PATIENCE, turns.free.acquire()).await.ok() } else { None };
     let mut work = pin!(app.work(&message));
     let worked = match timeout(TURN, &mut work).await {
         Ok(worked) => worked,
         Err(_) => {
-            drop(turn.take());
+            drop(turn);
             work.await
         }
     };
@@ -173,8 +154,5 @@ async fn one(app: &App, queue: &dyn Queue, turns: &Turns, delivery: Delivery) {
     };
     if let Err(error) = settled {
         warn!(%error, "a message could not be settled; it will be delivered again");
-    }
-    if let Some(turn) = turn {
-        turns.end(turn).await;
     }
 }
