@@ -26,7 +26,9 @@ def say(name, row):
 
 
 def medians(rounds):
-    """Of rows of the same shape, the median of each number."""
+    """Of rows of the same shape, the median of each number; none where a round has none."""
+    if None in rounds:
+        return None
     first = rounds[0]
     if isinstance(first, dict):
         return {name: medians([row[name] for row in rounds]) for name in first}

@@ -39,6 +39,7 @@ const FAR_LOOK_LATEST: Duration = Duration::from_secs(1);
 const FAR_LOOK_PART: u32 = 20;
 /// How long a process that hung up has to end by itself, so that its exit code is its own.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
+
 /// A process.
 #[derive(Debug)]
 pub(super) struct Worker {
