@@ -108,9 +108,13 @@ pub(crate) struct Gone;
 
 /// An answer, whole; what a dead server sent the half of was not said.
 pub(crate) async fn send(request: RequestBuilder) -> Result<(u16, Value), Gone> {
-    let response = request.send().await.map_err(|_| Gone)?;
+    let gone = |error: reqwest::Error| {
+        assert!(!error.is_timeout(), "neither an answer nor the end of the connection: {error}");
+        Gone
+    };
+    let response = request.send().await.map_err(gone)?;
     let status = response.status().as_u16();
-    let body = response.bytes().await.map_err(|_| Gone)?;
+    let body = response.bytes().await.map_err(gone)?;
     Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
 }
 

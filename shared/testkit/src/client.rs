@@ -28,13 +28,18 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// How long an answer may take, longer than any test's request should: a server that stands still fails a test, and does
+/// not stop it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A password that is good enough.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 impl Client {
     /// A caller of the platform at `url`, without a token.
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), token: None, http: reqwest::Client::new() }
+        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client can be made");
+        Self { url: url.to_owned(), token: None, http }
     }
 
     /// The same caller with this bearer token.

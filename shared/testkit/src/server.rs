@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -19,6 +19,9 @@ pub struct Server {
     arguments: Vec<String>,
     _directory: Option<TempDir>,
 }
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(60);
 
 /// The shared server's process, for [`end_shared`]; 0 for none.
 static SHARED: AtomicI32 = AtomicI32::new(0);
@@ -97,8 +100,17 @@ impl Server {
         }
         let mut child = command.args(&self.arguments).spawn().expect("the server can be started");
         let stdout = child.stdout.take().expect("stdout is piped");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("the server's stdout can be read");
+        let (told, first_line) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).expect("the server's stdout can be read");
+            // Whoever waited may have given up.
+            let _ = told.send(line);
+        });
+        let line = first_line.recv_timeout(START).unwrap_or_else(|_| {
+            let _ = child.kill();
+            format!("nothing within {START:?}")
+        });
         let url = line.trim().strip_prefix("listening on ");
         self.url = match url {
             Some(url) => url.to_owned(),
