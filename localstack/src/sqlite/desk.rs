@@ -32,8 +32,28 @@ pub(super) struct Desk {
 
 #[derive(Default)]
 struct Inbox {
-    requests: VecDeque<Request>,
+    /// What goes to the journal. It need not wait for the others, which take longer: who asks for two things in an order
+    /// waits for the first.
+    noted: VecDeque<Request>,
+    others: VecDeque<Request>,
     closed: bool,
+}
+
+impl Inbox {
+    fn is_empty(&self) -> bool {
+        self.noted.is_empty() && self.others.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.noted.clear();
+        self.others.clear();
+    }
+}
+
+/// What comes first.
+fn first(requests: &mut VecDeque<Request>) -> Vec<Request> {
+    let count = requests.len().min(MAX_BATCH);
+    requests.drain(..count).collect()
 }
 
 /// What is said to who comes late.
@@ -68,11 +88,11 @@ impl Desk {
                 drop(inbox);
                 return request.refuse(&closed());
             }
-            inbox.requests.push_back(request);
+            if is_noted { &mut inbox.noted } else { &mut inbox.others }.push_back(request);
         }
         if self.writer.is_poisoned() {
             // It has failed in a way that it can't go on after. Nobody is left to do these.
-            return self.inbox().requests.clear();
+            return self.inbox().clear();
         }
         let crowded = self.crowded.load(Ordering::Relaxed);
         if !is_short || (crowded > 0 && !is_noted) {
@@ -85,22 +105,26 @@ impl Desk {
                 // What others have asked for meanwhile is done here too: it takes less than waking the thread. Not for
                 // ever, and not where somebody who asked for little would do much.
                 for _ in 0..ROUNDS {
-                    let batch = self.take(is_noted);
-                    if batch.is_empty() {
-                        break;
+                    let noted = self.note(at_work);
+                    let others = if is_noted { Vec::new() } else { first(&mut self.inbox().others) };
+                    if others.is_empty() {
+                        if !noted {
+                            break;
+                        }
+                    } else {
+                        at_work.process(others, false);
                     }
-                    at_work.process(batch, false);
                 }
                 let is_late = at_work.is_due_earlier();
                 // Before looking whether there is more: who could not lock it has left that to this look.
                 drop(writer);
-                if is_late || !self.inbox().requests.is_empty() {
+                if is_late || !self.inbox().is_empty() {
                     self.ring();
                 }
             }
             Err(TryLockError::WouldBlock) if is_noted => {}
             Err(TryLockError::WouldBlock) => self.crowded.store(CROWDED, Ordering::Relaxed),
-            Err(TryLockError::Poisoned(_)) => self.inbox().requests.clear(),
+            Err(TryLockError::Poisoned(_)) => self.inbox().clear(),
         }
     }
 
@@ -114,24 +138,22 @@ impl Desk {
         loop {
             let Ok(mut writer) = self.writer.lock() else { return };
             let Some(at_work) = writer.as_mut() else { return };
-            if at_work.fold_some() && self.asks_for_little() {
-                let batch = self.take(true);
-                if !batch.is_empty() {
-                    at_work.process(batch, false);
-                }
+            let has_more = at_work.fold_some();
+            self.note(at_work);
+            if has_more && self.asks_for_little() {
                 continue;
             }
-            let batch = self.take(false);
-            if batch.len() > 1 {
+            let others = first(&mut self.inbox().others);
+            if others.len() > 1 {
                 self.crowded.store(CROWDED, Ordering::Relaxed);
             }
-            if !batch.is_empty() || at_work.is_due() {
-                at_work.process(batch, true);
+            if !others.is_empty() || at_work.is_due() {
+                at_work.process(others, true);
             }
             let due = at_work.plan();
             let (is_empty, is_closed) = {
                 let inbox = self.inbox();
-                (inbox.requests.is_empty(), inbox.closed)
+                (inbox.is_empty(), inbox.closed)
             };
             if is_empty && is_closed {
                 if let Some(writer) = writer.take() {
@@ -140,24 +162,26 @@ impl Desk {
                 return;
             }
             drop(writer);
-            if self.inbox().requests.is_empty() {
+            if self.inbox().is_empty() {
                 self.wait(due);
             }
         }
     }
 
-    /// What comes first; `noted` leaves what does not go to the journal, and all behind it.
-    fn take(&self, noted: bool) -> Vec<Request> {
-        let mut inbox = self.inbox();
-        let wanted = |request: &&Request| !noted || request.is_noted();
-        let count = inbox.requests.iter().take(MAX_BATCH).take_while(wanted).count();
-        inbox.requests.drain(..count).collect()
+    /// Does what goes to the journal. Whether there was anything.
+    fn note(&self, writer: &mut Writer) -> bool {
+        let noted = first(&mut self.inbox().noted);
+        let any = !noted.is_empty();
+        if any {
+            writer.process(noted, false);
+        }
+        any
     }
 
     /// Whether all that is asked for goes to the journal.
     fn asks_for_little(&self) -> bool {
         let inbox = self.inbox();
-        !inbox.closed && inbox.requests.iter().all(Request::is_noted)
+        !inbox.closed && inbox.others.is_empty()
     }
 
     fn ring(&self) {
