@@ -69,11 +69,12 @@ impl SqliteQueue {
         answer.await.unwrap_or_else(|_| Err(PortError::new("queue", "the database's writer has ended")))
     }
 
-    async fn settle(&self, receipt: &str, how: Settlement) -> Result<(), PortError> {
-        match Receipt::parse(receipt) {
-            Some(receipt) => self.ask(|reply| Request::Settle { receipt, how, reply: Some(reply) }).await,
-            None => Ok(()),
+    async fn settle(&self, receipts: &[impl AsRef<str>], how: Settlement) -> Result<(), PortError> {
+        let receipts: Vec<_> = receipts.iter().filter_map(|text| Receipt::parse(text.as_ref())).collect();
+        if receipts.is_empty() {
+            return Ok(());
         }
+        self.ask(|reply| Request::Settle { receipts, how, reply: Some(reply) }).await
     }
 }
 
@@ -100,15 +101,19 @@ impl Queue for SqliteQueue {
     }
 
     async fn ack(&self, receipt: &str) -> Result<(), PortError> {
-        self.settle(receipt, Settlement::Ack).await
+        self.settle(&[receipt], Settlement::Ack).await
+    }
+
+    async fn ack_all(&self, receipts: &[String]) -> Result<(), PortError> {
+        self.settle(receipts, Settlement::Ack).await
     }
 
     async fn release(&self, receipt: &str, delay: Duration) -> Result<(), PortError> {
-        self.settle(receipt, Settlement::Release(delay)).await
+        self.settle(&[receipt], Settlement::Release(delay)).await
     }
 
     async fn bury(&self, receipt: &str, _message: &Message) -> Result<(), PortError> {
-        self.settle(receipt, Settlement::Bury).await
+        self.settle(&[receipt], Settlement::Bury).await
     }
 
     async fn health(&self) -> Result<(), PortError> {
@@ -134,11 +139,11 @@ impl Claimed {
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        for delivery in &self.deliveries {
-            // Where the database is closed, opening it anew shows them again.
-            if let (Some(receipt), Some(desk)) = (Receipt::parse(&delivery.receipt), self.back.upgrade()) {
-                desk.hand_in(Request::Settle { receipt, how: Settlement::Return, reply: None });
-            }
+        let receipts: Vec<_> =
+            self.deliveries.iter().filter_map(|delivery| Receipt::parse(&delivery.receipt)).collect();
+        // Where the database is closed, opening it anew shows them again.
+        if let Some(desk) = self.back.upgrade().filter(|_| !receipts.is_empty()) {
+            desk.hand_in(Request::Settle { receipts, how: Settlement::Return, reply: None });
         }
     }
 }

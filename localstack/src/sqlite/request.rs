@@ -47,7 +47,7 @@ pub(super) enum Request {
     Receive(Waiter),
     /// Without a reply where nobody waits for it.
     Settle {
-        receipt: Receipt,
+        receipts: Vec<Receipt>,
         how: Settlement,
         reply: Option<Reply<(), PortError>>,
     },

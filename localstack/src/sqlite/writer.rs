@@ -332,9 +332,11 @@ impl Writer {
                 answers.after_sync.push(answer(reply, Ok(())));
                 Ok(self.lanes.send(&self.connection, &message, at, now)?)
             }
-            Request::Settle { receipt, how, reply } => {
+            Request::Settle { receipts, how, reply } => {
                 answers.after_commit.extend(reply.map(|reply| answer(reply, Ok(()))));
-                Ok(self.lanes.settle(&self.connection, receipt, how, self.clock.now())?)
+                let now = self.clock.now();
+                let settle = |receipt| self.lanes.settle(&self.connection, receipt, how, now);
+                Ok(receipts.into_iter().try_for_each(settle)?)
             }
             Request::Receive(waiter) => {
                 self.waiters.push_back(waiter);

@@ -52,6 +52,14 @@ pub trait Queue: Send + Sync {
     /// Removes a delivered message for good. A receipt that is no longer good is no error.
     async fn ack(&self, receipt: &str) -> Result<(), PortError>;
 
+    /// [`ack`](Self::ack) of each; where that is cheaper, of all at once.
+    async fn ack_all(&self, receipts: &[String]) -> Result<(), PortError> {
+        for receipt in receipts {
+            self.ack(receipt).await?;
+        }
+        Ok(())
+    }
+
     /// Shows a delivered message again after `delay`. A receipt that is no longer good is no error.
     async fn release(&self, receipt: &str, delay: Duration) -> Result<(), PortError>;
 

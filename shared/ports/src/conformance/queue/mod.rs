@@ -93,9 +93,8 @@ async fn next(queue: &dyn Queue, visibility: Duration) -> Delivery {
 }
 
 async fn ack_all(queue: &dyn Queue, deliveries: &[Delivery]) {
-    for delivery in deliveries {
-        queue.ack(&delivery.receipt).await.expect("ack");
-    }
+    let receipts: Vec<_> = deliveries.iter().map(|delivery| delivery.receipt.clone()).collect();
+    queue.ack_all(&receipts).await.expect("ack");
 }
 
 /// Nothing is visible, and nothing becomes visible for a unit of time.
