@@ -1,8 +1,10 @@
 //! The server: the same handlers as on AWS, on this machine's parts.
 
+mod acks;
 mod chores;
 mod http;
 mod secret;
+mod turns;
 mod welcome;
 mod workers;
 

@@ -1,0 +1,145 @@
+//! Turns to work, one for every two processors, while more than one workspace has jobs: of a backlog, little is under way
+//! at once then, and now and then nothing, so that another workspace's job meets short queues at every step of its way.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::WorkspaceId;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How long others wait for a turn before they go on without.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// After how many turns nobody has one, and for how long: what a backlog has under way has ended then.
+const REST_EVERY: usize = 16;
+const REST: Duration = Duration::from_millis(2);
+/// For how long after jobs of two workspaces came one after the other that is expected again.
+const SHARED: Duration = Duration::from_secs(1);
+
+pub(super) struct Turns {
+    free: Semaphore,
+    /// How many have been over since the server started.
+    over: AtomicUsize,
+    hands: Mutex<Hands>,
+}
+
+struct Hands {
+    /// How many jobs of each workspace are in hand.
+    jobs: HashMap<WorkspaceId, usize>,
+    /// Whose the last one was that was taken, and until when another's is expected again.
+    last: Option<WorkspaceId>,
+    shared_until: Instant,
+}
+
+/// A job in hand.
+pub(super) struct InHand<'a> {
+    turns: &'a Turns,
+    workspace: WorkspaceId,
+    /// Whether it is to wait for a turn. Its workspace's only one is not.
+    pub(super) waits: bool,
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let hands = Hands { jobs: HashMap::new(), last: None, shared_until: Instant::now() };
+        Self {
+            free: Semaphore::new(processors.div_ceil(2)),
+            over: AtomicUsize::new(0),
+            hands: Mutex::new(hands),
+        }
+    }
+
+    /// Takes a job in hand.
+    pub(super) fn take(&self, workspace: WorkspaceId) -> InHand<'_> {
+        let (mut hands, now) = (self.hands(), Instant::now());
+        if hands.last.replace(workspace).is_some_and(|last| last != workspace) {
+            hands.shared_until = now + SHARED;
+        }
+        let shared = hands.shared_until > now;
+        let count = hands.jobs.entry(workspace).or_default();
+        *count += 1;
+        InHand { turns: self, workspace, waits: shared && *count > 1 }
+    }
+
+    /// Whether any job is in hand.
+    pub(super) fn any_in_hand(&self) -> bool {
+        !self.hands().jobs.is_empty()
+    }
+
+    /// A turn, or none after a short wait for one.
+    pub(super) async fn begin(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(PATIENCE, self.free.acquire()).await.ok()?.ok()
+    }
+
+    /// Ends a turn, now and then after a rest.
+    pub(super) async fn end(&self, turn: SemaphorePermit<'_>) {
+        if (self.over.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(REST_EVERY) {
+            sleep(REST).await;
+        }
+        drop(turn);
+    }
+
+    fn hands(&self) -> MutexGuard<'_, Hands> {
+        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let mut hands = self.turns.hands();
+        if let Some(count) = hands.jobs.get_mut(&self.workspace) {
+            *count -= 1;
+            if *count == 0 {
+                hands.jobs.remove(&self.workspace);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(number: u8) -> WorkspaceId {
+        WorkspaceId::from_random([number; 16])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backlog_waits_for_turns_while_another_workspace_has_jobs() {
+        let turns = Turns::new();
+        let backlog = [turns.take(workspace(1)), turns.take(workspace(1))];
+        assert!(backlog.iter().all(|job| !job.waits), "nobody else has any");
+        let other = turns.take(workspace(2));
+        assert!(!other.waits, "it is its workspace's only one");
+        assert!(turns.take(workspace(1)).waits);
+        drop((backlog, other));
+        assert!(!turns.any_in_hand());
+        assert!(!turns.take(workspace(1)).waits, "it is the only one now");
+        tokio::time::advance(SHARED).await;
+        let backlog = [turns.take(workspace(1)), turns.take(workspace(1))];
+        assert!(backlog.iter().all(|job| !job.waits), "nobody else has had any for a while");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_are_few_and_have_rests_between_them() {
+        let turns = Turns::new();
+        let few = turns.free.available_permits();
+        let mut held = Vec::new();
+        while let Some(turn) = turns.begin().await {
+            held.push(turn);
+        }
+        assert_eq!(held.len(), few, "who waits for long gets none");
+        drop(held);
+        let begun = Instant::now();
+        for _ in 0..3 * REST_EVERY {
+            let turn = turns.begin().await.expect("one is free");
+            turns.end(turn).await;
+        }
+        assert!(begun.elapsed() >= 3 * REST);
+        assert_eq!(turns.free.available_permits(), few, "each was given back");
+    }
+}
