@@ -7,3 +7,8 @@ pub mod pool;
 pub mod sandbox;
 pub mod server;
 pub mod sqlite;
+
+/// How many processors there are for this process.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -16,7 +16,6 @@ mod watch;
 mod wire;
 mod worker;
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -116,7 +115,7 @@ impl Pool {
             folders,
             count: Arc::default(),
         };
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let processors = crate::processors();
         let pool = Arc::new(Self {
             gate: Gate::new(config.limits),
             turns: Semaphore::new(2 * processors),

@@ -2,7 +2,6 @@
 //! at once then, and now and then nothing, so that another workspace's job meets short queues at every step of its way.
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,10 +43,9 @@ pub(super) struct InHand<'a> {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let hands = Hands { jobs: HashMap::new(), last: None, shared_until: Instant::now() };
         Self {
-            free: Semaphore::new(processors.div_ceil(2)),
+            free: Semaphore::new(crate::processors().div_ceil(2)),
             over: AtomicUsize::new(0),
             hands: Mutex::new(hands),
         }

@@ -23,8 +23,7 @@ struct Pool {
 
 impl Readers {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let count = threads.clamp(*READERS.start(), *READERS.end());
+        let count = crate::processors().clamp(*READERS.start(), *READERS.end());
         let idle = (0..count).map(|_| connection::reader(path)).collect::<Result<_, _>>()?;
         Ok(Self { pool: Mutex::new(Pool { idle, closed: false }), returned: Condvar::new() })
     }
