@@ -1,5 +1,5 @@
 //! Turns to work, one for every two processors, while more than one workspace has jobs: of a backlog, little is under way
-//! at once then, and now and then nothing, so that another workspace's job meets short queues at every step of its way.
+//! at once then, and now and then less, so that another workspace's job meets short queues at every step of its way.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long others wait for a turn before they go on without.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// After how many turns nobody has one, and for how long: what a backlog has under way has ended then.
+/// How often a turn is kept when its job is over, and for how long. Where there is one, on two processors, nothing of a
+/// backlog is under way then.
 const REST_EVERY: usize = 16;
 const REST: Duration = Duration::from_millis(2);
 /// For how long after jobs of two workspaces came one after the other that is expected again.
