@@ -32,21 +32,41 @@ pub(super) struct Desk {
 
 #[derive(Default)]
 struct Inbox {
-    /// What goes to the journal. It need not wait for the others, which take longer: who asks for two things in an order
-    /// waits for the first.
+    /// What goes to the journal. It does not wait for what is asked of the queue, which takes longer.
     noted: VecDeque<Request>,
     others: VecDeque<Request>,
+    /// How many of the others write to the table. What is asked of it is done in order.
+    writes: usize,
     closed: bool,
 }
 
 impl Inbox {
+    fn push(&mut self, request: Request) {
+        if request.is_noted() && self.writes == 0 {
+            return self.noted.push_back(request);
+        }
+        self.writes += usize::from(request.is_of_table());
+        self.others.push_back(request);
+    }
+
+    /// What comes first: of what goes to the journal, and, unless that is all that is wanted, of the others, to be done
+    /// after it.
+    fn take(&mut self, only_noted: bool) -> (Vec<Request>, Vec<Request>) {
+        let noted = first(&mut self.noted);
+        if only_noted || !self.noted.is_empty() {
+            return (noted, Vec::new());
+        }
+        let others = first(&mut self.others);
+        self.writes -= others.iter().filter(|request| request.is_of_table()).count();
+        (noted, others)
+    }
+
     fn is_empty(&self) -> bool {
         self.noted.is_empty() && self.others.is_empty()
     }
 
     fn clear(&mut self) {
-        self.noted.clear();
-        self.others.clear();
+        *self = Self { closed: self.closed, ..Self::default() };
     }
 }
 
@@ -88,7 +108,7 @@ impl Desk {
                 drop(inbox);
                 return request.refuse(&closed());
             }
-            if is_noted { &mut inbox.noted } else { &mut inbox.others }.push_back(request);
+            inbox.push(request);
         }
         if self.writer.is_poisoned() {
             // It has failed in a way that it can't go on after. Nobody is left to do these.
@@ -105,14 +125,14 @@ impl Desk {
                 // What others have asked for meanwhile is done here too: it takes less than waking the thread. Not for
                 // ever, and not where somebody who asked for little would do much.
                 for _ in 0..ROUNDS {
-                    let noted = self.note(at_work);
-                    let others = if is_noted { Vec::new() } else { first(&mut self.inbox().others) };
-                    if others.is_empty() {
-                        if !noted {
-                            break;
+                    let (noted, others) = self.inbox().take(is_noted);
+                    if noted.is_empty() && others.is_empty() {
+                        break;
+                    }
+                    for batch in [noted, others] {
+                        if !batch.is_empty() {
+                            at_work.process(batch, false);
                         }
-                    } else {
-                        at_work.process(others, false);
                     }
                 }
                 let is_late = at_work.is_due_earlier();
@@ -138,12 +158,14 @@ impl Desk {
         loop {
             let Ok(mut writer) = self.writer.lock() else { return };
             let Some(at_work) = writer.as_mut() else { return };
-            let has_more = at_work.fold_some();
-            self.note(at_work);
-            if has_more && self.asks_for_little() {
+            let only_noted = at_work.fold_some() && self.asks_for_little();
+            let (noted, others) = self.inbox().take(only_noted);
+            if !noted.is_empty() {
+                at_work.process(noted, false);
+            }
+            if only_noted {
                 continue;
             }
-            let others = first(&mut self.inbox().others);
             if others.len() > 1 {
                 self.crowded.store(CROWDED, Ordering::Relaxed);
             }
@@ -166,16 +188,6 @@ impl Desk {
                 self.wait(due);
             }
         }
-    }
-
-    /// Does what goes to the journal. Whether there was anything.
-    fn note(&self, writer: &mut Writer) -> bool {
-        let noted = first(&mut self.inbox().noted);
-        let any = !noted.is_empty();
-        if any {
-            writer.process(noted, false);
-        }
-        any
     }
 
     /// Whether all that is asked for goes to the journal.

@@ -144,6 +144,18 @@ impl Request {
         }
     }
 
+    /// Whether it is about the table's items, not the queue's messages.
+    pub(super) fn is_of_table(&self) -> bool {
+        match self {
+            Self::Write { .. } | Self::Update { .. } | Self::Get { .. } | Self::Expire { .. } => true,
+            Self::Send { .. }
+            | Self::Receive(_)
+            | Self::Settle { .. }
+            | Self::Fold { .. }
+            | Self::Probe { .. } => false,
+        }
+    }
+
     /// Says why it is not done.
     pub(super) fn refuse(self, fault: &Fault) {
         let refused = Err(fault);
