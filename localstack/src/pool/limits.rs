@@ -1,5 +1,5 @@
 //! How many runs at once: per function, per workspace and in all. What doesn't fit waits, first come first served in
-//! its workspace, and workspaces take turns.
+//! its workspace, and workspaces take turns. Also whether there is more than one workspace.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use domain::{FunctionId, WorkspaceId};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// For how long after runs of two workspaces came one after the other that is expected again.
+const SHARED: Duration = Duration::from_secs(1);
 
 /// The most of everything.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +57,9 @@ struct State {
     turns: VecDeque<WorkspaceId>,
     waiting: usize,
     next_waiter: u64,
+    /// Whose the last run was that began, and until when another's is expected again.
+    last: Option<WorkspaceId>,
+    shared_until: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -126,6 +133,11 @@ impl Gate {
         self.lock().workspaces.get(&workspace).is_some_and(|space| space.running == 1)
     }
 
+    /// Whether runs of more than one workspace have begun lately.
+    pub(super) fn is_shared(&self) -> bool {
+        self.lock().shared_until.is_some_and(|until| until > Instant::now())
+    }
+
     /// Wakes whoever fits.
     fn wake(self: &Arc<Self>) {
         loop {
@@ -174,6 +186,9 @@ impl State {
     }
 
     fn begin(&mut self, workspace: WorkspaceId, function: FunctionId) {
+        if self.last.replace(workspace).is_some_and(|last| last != workspace) {
+            self.shared_until = Some(Instant::now() + SHARED);
+        }
         self.running += 1;
         self.workspaces.entry(workspace).or_default().running += 1;
         *self.functions.entry(function).or_default() += 1;
@@ -298,6 +313,21 @@ mod tests {
         assert!(!b.is_finished());
         drop(c);
         b.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn workspaces_share_it_for_a_while_after_each_has_had_a_run() {
+        let gate = gate(9, 9, 9);
+        let run = async |w| drop(gate.enter(workspace(w), function(w), LONG).await.unwrap());
+        run(1).await;
+        run(1).await;
+        assert!(!gate.is_shared());
+        run(2).await;
+        assert!(gate.is_shared());
+        run(2).await;
+        assert!(gate.is_shared());
+        tokio::time::advance(SHARED).await;
+        assert!(!gate.is_shared());
     }
 
     #[tokio::test]

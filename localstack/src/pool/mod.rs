@@ -169,6 +169,11 @@ impl Pool {
         self.gate.waiting()
     }
 
+    /// Whether invocations of more than one workspace have begun within the last second.
+    pub fn is_shared(&self) -> bool {
+        self.gate.is_shared()
+    }
+
     /// Kills every worker. What runs fails; what is invoked from now on is refused.
     pub fn shutdown(&self) {
         self.spares.close();

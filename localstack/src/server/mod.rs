@@ -102,8 +102,13 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let stopping = CancellationToken::new();
     let app = &home.state.app;
     let serving = tokio::spawn(http::serve(listener, service, stopping.clone(), GRACE));
-    let working =
-        tokio::spawn(workers::work(app.clone(), home.queue.clone(), stopping.clone(), config.concurrency));
+    let working = tokio::spawn(workers::work(
+        app.clone(),
+        home.queue.clone(),
+        home.pool.clone(),
+        stopping.clone(),
+        config.concurrency,
+    ));
     let chores = tokio::spawn(chores::run(
         app.clone(),
         home.database.table(),

@@ -1,5 +1,5 @@
-//! Turns to work, one for every two processors, while more than one workspace has jobs: of a backlog, little is under way
-//! at once then, and now and then less, so that another workspace's job meets short queues at every step of its way.
+//! Turns to work, one for every two processors, while more than one workspace has runs: of a backlog, little is under way
+//! at once then, and now and then less, so that another workspace's run meets short queues at every step of its way.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::WorkspaceId;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 /// How long others wait for a turn before they go on without.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -16,22 +16,13 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// backlog is under way then.
 const REST_EVERY: usize = 16;
 const REST: Duration = Duration::from_millis(2);
-/// For how long after jobs of two workspaces came one after the other that is expected again.
-const SHARED: Duration = Duration::from_secs(1);
 
 pub(super) struct Turns {
     free: Semaphore,
     /// How many have been over since the server started.
     over: AtomicUsize,
-    hands: Mutex<Hands>,
-}
-
-struct Hands {
     /// How many jobs of each workspace are in hand.
-    jobs: HashMap<WorkspaceId, usize>,
-    /// Whose the last one was that was taken, and until when another's is expected again.
-    last: Option<WorkspaceId>,
-    shared_until: Instant,
+    jobs: Mutex<HashMap<WorkspaceId, usize>>,
 }
 
 /// A job in hand.
@@ -44,29 +35,24 @@ pub(super) struct InHand<'a> {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        let hands = Hands { jobs: HashMap::new(), last: None, shared_until: Instant::now() };
         Self {
             free: Semaphore::new(crate::processors().div_ceil(2)),
             over: AtomicUsize::new(0),
-            hands: Mutex::new(hands),
+            jobs: Mutex::default(),
         }
     }
 
-    /// Takes a job in hand.
-    pub(super) fn take(&self, workspace: WorkspaceId) -> InHand<'_> {
-        let (mut hands, now) = (self.hands(), Instant::now());
-        if hands.last.replace(workspace).is_some_and(|last| last != workspace) {
-            hands.shared_until = now + SHARED;
-        }
-        let shared = hands.shared_until > now;
-        let count = hands.jobs.entry(workspace).or_default();
+    /// Takes a job in hand. `shared` says whether other workspaces have runs too.
+    pub(super) fn take(&self, workspace: WorkspaceId, shared: bool) -> InHand<'_> {
+        let mut jobs = self.jobs();
+        let count = jobs.entry(workspace).or_default();
         *count += 1;
         InHand { turns: self, workspace, waits: shared && *count > 1 }
     }
 
     /// Whether any job is in hand.
     pub(super) fn any_in_hand(&self) -> bool {
-        !self.hands().jobs.is_empty()
+        !self.jobs().is_empty()
     }
 
     /// A turn, or none after a short wait for one.
@@ -82,18 +68,18 @@ impl Turns {
         drop(turn);
     }
 
-    fn hands(&self) -> MutexGuard<'_, Hands> {
-        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    fn jobs(&self) -> MutexGuard<'_, HashMap<WorkspaceId, usize>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        let mut hands = self.turns.hands();
-        if let Some(count) = hands.jobs.get_mut(&self.workspace) {
+        let mut jobs = self.turns.jobs();
+        if let Some(count) = jobs.get_mut(&self.workspace) {
             *count -= 1;
             if *count == 0 {
-                hands.jobs.remove(&self.workspace);
+                jobs.remove(&self.workspace);
             }
         }
     }
@@ -101,26 +87,24 @@ impl Drop for InHand<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     fn workspace(number: u8) -> WorkspaceId {
         WorkspaceId::from_random([number; 16])
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_backlog_waits_for_turns_while_another_workspace_has_jobs() {
+    #[test]
+    fn all_but_a_workspaces_only_job_wait_for_turns_where_others_have_runs() {
         let turns = Turns::new();
-        let backlog = [turns.take(workspace(1)), turns.take(workspace(1))];
+        let backlog = [turns.take(workspace(1), false), turns.take(workspace(1), false)];
         assert!(backlog.iter().all(|job| !job.waits), "nobody else has any");
-        let other = turns.take(workspace(2));
-        assert!(!other.waits, "it is its workspace's only one");
-        assert!(turns.take(workspace(1)).waits);
-        drop((backlog, other));
+        assert!(!turns.take(workspace(2), true).waits);
+        assert!(turns.take(workspace(1), true).waits);
+        drop(backlog);
         assert!(!turns.any_in_hand());
-        assert!(!turns.take(workspace(1)).waits, "it is the only one now");
-        tokio::time::advance(SHARED).await;
-        let backlog = [turns.take(workspace(1)), turns.take(workspace(1))];
-        assert!(backlog.iter().all(|job| !job.waits), "nobody else has had any for a while");
+        assert!(!turns.take(workspace(1), true).waits, "it is the only one now");
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ use tracing::{Instrument, info_span, warn};
 
 use super::acks::Acks;
 use super::turns::Turns;
+use crate::pool::Pool;
 
 /// How long a message stays hidden: longer than any lease, since only this process could work on it meanwhile, and a
 /// server that starts after a crash shows all of them at once.
@@ -26,17 +27,32 @@ const TURN: Duration = Duration::from_millis(1);
 /// When to look again after the queue, or a part of the platform, was away.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What they share.
+struct Workers {
+    app: Arc<App>,
+    queue: Arc<dyn Queue>,
+    pool: Arc<Pool>,
+    turns: Turns,
+    acks: Acks,
+}
+
 /// Works until `stopping`, on `at_once` jobs at most; returns when those begun are over.
-pub(super) async fn work(app: Arc<App>, queue: Arc<dyn Queue>, stopping: CancellationToken, at_once: usize) {
+pub(super) async fn work(
+    app: Arc<App>,
+    queue: Arc<dyn Queue>,
+    pool: Arc<Pool>,
+    stopping: CancellationToken,
+    at_once: usize,
+) {
     let places = Arc::new(Semaphore::new(at_once));
-    let (turns, acks) = (Arc::new(Turns::new()), Arc::new(Acks::default()));
+    let workers = Arc::new(Workers { app, queue, pool, turns: Turns::new(), acks: Acks::default() });
     let jobs = TaskTracker::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { break };
         let free = places.available_permits() + 1;
         let received = tokio::select! {
             () = stopping.cancelled() => break,
-            received = queue.receive(free, VISIBILITY, WAIT) => received,
+            received = workers.queue.receive(free, VISIBILITY, WAIT) => received,
         };
         let deliveries = match received {
             Ok(deliveries) => deliveries,
@@ -56,11 +72,11 @@ pub(super) async fn work(app: Arc<App>, queue: Arc<dyn Queue>, stopping: Cancell
                     Err(_) => break,
                 },
             };
-            let (app, queue, turns, acks) = (app.clone(), queue.clone(), turns.clone(), acks.clone());
+            let workers = workers.clone();
             let span = info_span!("job", job = %delivery.message.job_id);
             jobs.spawn(
                 async move {
-                    one(&app, queue.as_ref(), &turns, &acks, delivery).await;
+                    workers.work_on(delivery).await;
                     drop(place);
                 }
                 .instrument(span),
@@ -71,37 +87,40 @@ pub(super) async fn work(app: Arc<App>, queue: Arc<dyn Queue>, stopping: Cancell
     jobs.wait().await;
 }
 
-async fn one(app: &App, queue: &dyn Queue, turns: &Turns, acks: &Acks, delivery: Delivery) {
-    let Delivery { message, receipt, .. } = delivery;
-    let in_hand = turns.take(message.workspace_id);
-    let turn = if in_hand.waits { turns.begin().await } else { None };
-    let mut work = pin!(app.work(&message));
-    let (worked, turn) = match timeout(TURN, &mut work).await {
-        Ok(worked) => (worked, turn),
-        Err(_) => {
-            drop(turn);
-            (work.await, None)
+impl Workers {
+    async fn work_on(&self, delivery: Delivery) {
+        let Delivery { message, receipt, .. } = delivery;
+        let in_hand = self.turns.take(message.workspace_id, self.pool.is_shared());
+        let turn = if in_hand.waits { self.turns.begin().await } else { None };
+        let mut work = pin!(self.app.work(&message));
+        let (worked, turn) = match timeout(TURN, &mut work).await {
+            Ok(worked) => (worked, turn),
+            Err(_) => {
+                drop(turn);
+                (work.await, None)
+            }
+        };
+        drop(in_hand);
+        let disposition = worked.unwrap_or_else(|error| {
+            warn!(%error, "a job could not be worked on; it is tried again");
+            Disposition::Release(PAUSE)
+        });
+        let settled = async {
+            let queue = self.queue.as_ref();
+            match disposition {
+                Disposition::Ack => self.acks.give(queue, receipt, self.turns.any_in_hand()).await,
+                Disposition::Release(after) => queue.release(&receipt, after).await?,
+                Disposition::Bury => queue.bury(&receipt, &message).await?,
+            }
+            Ok::<_, PortError>(())
+        };
+        let rested = async {
+            if let Some(turn) = turn {
+                self.turns.end(turn).await;
+            }
+        };
+        if let (Err(error), ()) = tokio::join!(settled, rested) {
+            warn!(%error, "a message could not be settled; it will be delivered again");
         }
-    };
-    drop(in_hand);
-    let disposition = worked.unwrap_or_else(|error| {
-        warn!(%error, "a job could not be worked on; it is tried again");
-        Disposition::Release(PAUSE)
-    });
-    let settled = async {
-        match disposition {
-            Disposition::Ack => acks.give(queue, receipt, turns.any_in_hand()).await,
-            Disposition::Release(after) => queue.release(&receipt, after).await?,
-            Disposition::Bury => queue.bury(&receipt, &message).await?,
-        }
-        Ok::<_, PortError>(())
-    };
-    let rested = async {
-        if let Some(turn) = turn {
-            turns.end(turn).await;
-        }
-    };
-    if let (Err(error), ()) = tokio::join!(settled, rested) {
-        warn!(%error, "a message could not be settled; it will be delivered again");
     }
 }
