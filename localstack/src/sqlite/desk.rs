@@ -35,17 +35,17 @@ struct Inbox {
     /// What goes to the journal. It does not wait for what is asked of the queue, which takes longer.
     noted: VecDeque<Request>,
     others: VecDeque<Request>,
-    /// How many of the others write to the table. What is asked of it is done in order.
-    writes: usize,
+    /// How many of the others are about the table. What is asked of it is done in order.
+    of_table: usize,
     closed: bool,
 }
 
 impl Inbox {
     fn push(&mut self, request: Request) {
-        if request.is_noted() && self.writes == 0 {
+        if request.is_noted() && self.of_table == 0 {
             return self.noted.push_back(request);
         }
-        self.writes += usize::from(request.is_of_table());
+        self.of_table += usize::from(request.is_of_table());
         self.others.push_back(request);
     }
 
@@ -57,7 +57,7 @@ impl Inbox {
             return (noted, Vec::new());
         }
         let others = first(&mut self.others);
-        self.writes -= others.iter().filter(|request| request.is_of_table()).count();
+        self.of_table -= others.iter().filter(|request| request.is_of_table()).count();
         (noted, others)
     }
 

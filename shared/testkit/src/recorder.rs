@@ -133,11 +133,6 @@ impl Queue for Recorded<dyn Queue> {
         self.port.ack(receipt).await
     }
 
-    async fn ack_all(&self, receipts: &[String]) -> Result<(), PortError> {
-        self.asked.note("queue:receive");
-        self.port.ack_all(receipts).await
-    }
-
     async fn release(&self, receipt: &str, delay: Duration) -> Result<(), PortError> {
         self.asked.note("queue:receive");
         self.port.release(receipt, delay).await
