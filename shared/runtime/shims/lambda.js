@@ -7,8 +7,9 @@ const PACKED = 1024 * 1024;
 const { deflateSync } = require('node:zlib');
 const LEVELS = { d: 'debug', i: 'info', w: 'warn', e: 'error' };
 const passOn = fs.writeSync;
-const folder = __dirname + path.sep;
-let lines = [], room = LOGS_LIMIT, handler = null, cold = true, current = null, began = null;
+folder = __dirname + path.sep;
+// What is printed between two runs is the later one's.
+let lines = [], room = LOGS_LIMIT, cold = true, reply = null;
 
 capture((data) => {
   const text = typeof data === 'string' ? data : Buffer.from(data).toString();
@@ -32,55 +33,60 @@ capture((data) => {
   }
 });
 
-process.removeAllListeners('unhandledRejection');
-process.on('unhandledRejection', (reason) => current?.(reason, 'Unhandled promise rejection: '));
+// Lambda's own listeners fail the invocation, and those that come after it, for what a run has left behind.
+for (const [name, prefix] of [['unhandledRejection', 'Unhandled promise rejection: '], ['uncaughtException', 'Uncaught exception: ']]) {
+  process.removeAllListeners(name);
+  process.on(name, (error) => {
+    if (process.listenerCount(name) === 1) blame(error, prefix);
+  });
+}
+const lambdas = process.listeners('beforeExit');
+const ours = lambdas.pop();
+process.removeAllListeners('beforeExit');
+process.on('beforeExit', (code) => {
+  if (run !== null) ours();
+  else for (const listener of lambdas) listener(code);
+});
 
-process.on('beforeExit', () => current?.(new RunError("The handler's promise never settled: nothing is left to run " +
-  'that could resolve or reject it. Look for a callback that is never called, or a promise without resolve.'), ''));
-
-async function run(request, aws) {
-  if (handler === null) {
+async function begin(mine, event, context) {
+  try {
     const isModule = fs.existsSync(folder + 'main.mjs');
     const file = folder + (isModule ? 'main.mjs' : 'main.js');
-    handler = await load(isModule ? '' : fs.readFileSync(file, 'utf8'), file, isModule);
+    const source = fs.readFileSync(file, 'utf8');
+    trackIfUnseen(source);
+    const loading = () => load(source, file, isModule);
+    prepare(await (tracker === null ? loading() : tracker.run(mine, loading)), source);
+    mine.began = now();
+  } catch (error) {
+    return fail(mine, error);
   }
-  const context = new Context(request.context, now() + aws.getRemainingTimeInMillis());
-  began = now();
-  return handler(request.event, context);
+  invoke(mine, event, context);
 }
 
-exports.handler = async (request, aws) => {
-  const envelope = { output: null, error: null, cold_start: cold, duration_ms: 0 };
+exports.handler = (request, aws) => {
+  aws.callbackWaitsForEmptyEventLoop = false;
+  return new Promise((resolve) => {
+    reply = resolve;
+    const mine = run = new Run(request.context.job_id);
+    mine.began = now();
+    const context = new Context(request.context, mine, mine.began + aws.getRemainingTimeInMillis());
+    if (handler === null) begin(mine, request.event, context);
+    else invoke(mine, request.event, context);
+  });
+};
+
+function decode(event) {
+  return event;
+}
+
+function finish(mine, text, hasFailed) {
+  const envelope = { output: null, error: hasFailed ? text : null, cold_start: cold, duration_ms: mine.took, logs: lines };
+  if (!hasFailed) {
+    if (byteLength(text) > PACKED) envelope.packed = deflateSync(text, { level: 1 }).toString('base64');
+    else envelope.output = text;
+  }
   cold = false;
   lines = [];
   room = LOGS_LIMIT;
-  began = null;
-  aws.callbackWaitsForEmptyEventLoop = false;
-  const failed = new Promise((_, reject) => {
-    current = (reason, prefix) => reject(new Rejected(reason, prefix));
-  });
-  const took = () => (began === null ? 0 : now() - began);
-  try {
-    const value = await Promise.race([run(request, aws), failed]);
-    envelope.duration_ms = took();
-    // One turn of the loop, so that a rejection nobody handles is this run's.
-    await Promise.race([new Promise((resolve) => setImmediate(resolve)), failed]);
-    const text = encode(value);
-    if (byteLength(text) > PACKED) envelope.packed = deflateSync(text, { level: 1 }).toString('base64');
-    else envelope.output = text;
-  } catch (error) {
-    envelope.duration_ms ||= took();
-    envelope.error = error instanceof Rejected ? describe(error.reason, folder, error.prefix) : describe(error, folder);
-  } finally {
-    current = null;
-  }
-  envelope.logs = lines;
-  return envelope;
-};
-
-class Rejected {
-  constructor(reason, prefix) {
-    this.reason = reason;
-    this.prefix = prefix;
-  }
+  reply(envelope);
 }

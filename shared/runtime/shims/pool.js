@@ -15,11 +15,9 @@ const exit = process.reallyExit.bind(process);
 let frame = buffer, held = 0;
 
 const told = {};
-let source = '', isModule = false, file = '', folder = '', handler = null;
+let source = '', isModule = false, file = '';
 // Processes that the user's code started and that are still there.
 let children = 0;
-// The run under way: its nonce in two halves and when it began. Null between runs.
-let run = null;
 
 function write(fd, data, end = data.length) {
   for (let at = 0; at < end;) at += writeSync(fd, data, at, end - at);
@@ -78,11 +76,13 @@ function next() {
     specialise(frame.subarray(5, end));
     end = receive();
   }
-  const mine = run = { low: frame.readUInt32LE(5), high: frame.readUInt32LE(9), began: 0, failed: false };
-  told.job_id = frame.readUInt32LE(13) + frame.readUInt32LE(17) * WORD;
+  const mine = run = new Run(frame.readUInt32LE(13) + frame.readUInt32LE(17) * WORD);
+  mine.low = frame.readUInt32LE(5);
+  mine.high = frame.readUInt32LE(9);
+  told.job_id = mine.job;
   told.attempt = frame.readUInt32LE(21);
   mine.began = now();
-  const context = new Context(told, mine.began + frame.readUInt32LE(25));
+  const context = new Context(told, mine, mine.began + frame.readUInt32LE(25));
   const event = frame.toString('utf8', 29, end);
   if (handler === null) {
     begin(mine, event, context);
@@ -94,57 +94,22 @@ function next() {
 async function begin(mine, event, context) {
   try {
     if (isModule) fs.writeFileSync(file, source);
-    const loaded = await load(source, file, isModule);
+    trackIfUnseen(source);
+    const loading = () => load(source, file, isModule);
+    const loaded = await (tracker === null ? loading() : tracker.run(mine, loading));
     if (isModule) fs.rmSync(file, { force: true });
-    handler = loaded;
+    prepare(loaded, source);
     mine.began = now();
   } catch (error) {
-    return fail(mine, error, RETIRE);
+    return fail(mine, error, '', true);
   }
   invoke(mine, event, context);
 }
 
-function invoke(mine, event, context) {
-  try {
-    const result = handler(parse(event), context);
-    if (typeof result?.then === 'function') {
-      result.then((value) => settle(mine, value), (error) => fail(mine, error, 0));
-    } else {
-      settle(mine, result);
-    }
-  } catch (error) {
-    fail(mine, error, 0);
-  }
-}
+const decode = parse;
 
-function settle(mine, value) {
-  const took = now() - mine.began;
-  // One turn of the loop first, so that a rejection nobody handles is this run's and not the next one's.
-  setImmediate(() => {
-    if (run !== mine || mine.failed) return;
-    let text;
-    try {
-      text = encode(value);
-    } catch (error) {
-      return answer(mine, ERROR, 0, took, describe(error, folder));
-    }
-    answer(mine, RESULT, 0, took, text);
-  });
-}
-
-function fail(mine, error, flags, prefix) {
-  if (mine.failed) return;
-  mine.failed = true;
-  const took = now() - mine.began;
-  const text = describe(error, folder, prefix);
-  setImmediate(() => answer(mine, ERROR, flags, took, text));
-}
-
-function answer(mine, kind, flags, took, text) {
-  if (run !== mine) return;
-  run = null;
-  if (children > 0) flags |= RETIRE;
-  send(kind, mine, flags, took, text);
+function finish(mine, text, hasFailed, isSpoilt) {
+  send(hasFailed ? ERROR : RESULT, mine, isSpoilt || children > 0 ? RETIRE : 0, mine.took, text);
   next();
 }
 
@@ -176,20 +141,13 @@ function countChildren() {
   };
 }
 
-process.on('unhandledRejection', (reason) => {
-  if (run !== null && process.listenerCount('unhandledRejection') === 1) {
-    fail(run, reason, RETIRE, 'Unhandled promise rejection: ');
-  }
+process.on('unhandledRejection', (error) => {
+  if (run !== null && process.listenerCount('unhandledRejection') === 1) blame(error, 'Unhandled promise rejection: ');
 });
 process.on('uncaughtException', (error) => {
   if (process.listenerCount('uncaughtException') > 1) return;
   if (run === null) exit(1);
-  fail(run, error, RETIRE, 'Uncaught exception: ');
-});
-process.on('beforeExit', () => {
-  if (run === null) return;
-  fail(run, new RunError("The handler's promise never settled: nothing is left to run that could resolve or reject it. " +
-    'Look for a callback that is never called, or a promise without resolve.'), RETIRE);
+  blame(error, 'Uncaught exception: ');
 });
 
 process.argv = [process.argv[0], 'main.js'];

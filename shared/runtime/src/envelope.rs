@@ -41,7 +41,7 @@ pub fn request(context: &Context<'_>, event: &[u8]) -> Result<Vec<u8>, serde_jso
 }
 
 /// What is said of an answer that makes no sense.
-const NO_RESULT: &str = "The function answered with something else than a result.";
+const NO_RESULT: &str = "The function's process did not answer with a result.";
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -75,7 +75,7 @@ pub fn outcome(payload: &[u8], took_ms: f64) -> Outcome {
         (Some(error), ..) => Err(cut_error(&error)),
         (None, Some(output), _) => output::check(output.into_bytes()),
         (None, None, Some(packed)) => unpacked(&packed).and_then(output::check),
-        (None, None, None) => Err("The function answered without a result.".to_owned()),
+        (None, None, None) => Err(NO_RESULT.to_owned()),
     };
     let duration = envelope.duration_ms.filter(|ms| (0.0..=took_ms).contains(ms)).unwrap_or(took_ms);
     Outcome { result, logs, duration, cold_start: envelope.cold_start }

@@ -12,7 +12,7 @@ pub const MAX_DEPTH: usize = limits::JSON_DEPTH;
 pub fn check(bytes: Vec<u8>) -> Result<String, String> {
     if bytes.len() > limits::OUTPUT {
         return Err(format!(
-            "The handler's result is too large: {} bytes of JSON, and {} are the most. Return less, or return it in parts.",
+            "The handler's result is too large: {} bytes of JSON, and the limit is {}. Return less, or return it in parts.",
             bytes.len(),
             limits::OUTPUT
         ));

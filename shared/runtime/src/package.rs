@@ -3,18 +3,15 @@
 use domain::Language;
 use domain::function::Module;
 
-const PYTHON_POOL: &str = concat!(
-    include_str!("../shims/core.py"),
-    include_str!("../shims/streams.py"),
-    include_str!("../shims/pool.py")
-);
-const PYTHON_LAMBDA: &str = concat!(
-    include_str!("../shims/core.py"),
-    include_str!("../shims/streams.py"),
-    include_str!("../shims/lambda.py")
-);
-const NODE_POOL: &str = concat!(include_str!("../shims/core.js"), include_str!("../shims/pool.js"));
-const NODE_LAMBDA: &str = concat!(include_str!("../shims/core.js"), include_str!("../shims/lambda.js"));
+/// A shim: what both homes share, then the front of one of them.
+macro_rules! shim {
+    ($($file:literal),*) => { concat!($(include_str!(concat!("../shims/", $file))),*) };
+}
+
+const PYTHON_POOL: &str = shim!("core.py", "streams.py", "pool.py");
+const PYTHON_LAMBDA: &str = shim!("core.py", "streams.py", "lambda.py");
+const NODE_POOL: &str = shim!("core.js", "result.js", "output.js", "runs.js", "pool.js");
+const NODE_LAMBDA: &str = shim!("core.js", "result.js", "output.js", "runs.js", "lambda.js");
 
 /// Makes a top-level `function handler` of a script its export, unless the script exports one itself.
 const EXPORT_TOP_LEVEL: &str = "\n;if (typeof handler === 'function' && module.exports && \
