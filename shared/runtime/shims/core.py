@@ -1,10 +1,12 @@
 """What wraps a user's Python code in both homes: loads it, calls its handler, says what came of it.
 
-Its streams (streams.py) and one of two fronts follow this text in the same file: the pool's (pool.py) or AWS Lambda's (lambda.py).
+This text is the first of one file: what may be returned (result.py), its streams (streams.py), what a run leaves behind
+(left.py), and one of two fronts follow, the pool's (pool.py) or AWS Lambda's (lambda.py).
 """
 
 import os
 import sys
+from _collections_abc import Mapping
 from time import monotonic, perf_counter_ns
 
 FILE = "main.py"
@@ -14,60 +16,91 @@ ERROR_LIMIT = 64 * 1024
 MARK = "\x1e\x1f"
 
 _HERE = sys._getframe().f_code.co_filename
-_loop = _encode = None
-
-
-def _encoder_of_json():
-    import json
-
-    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def _use_json():
-    """Encodes from now on by the module of that name. Returns what decodes."""
-    import json
-
-    global _encode
-    _encode = _encoder_of_json()
-    return json.loads
-
-
-def _use_core_of_json():
-    """The same by what that module calls, in a fifth of the time, and without loading `re` and more, which takes 5 ms."""
-    global _encode
-
-    class Usual:
-        strict, object_hook, object_pairs_hook = True, None, None
-        parse_float, parse_int, parse_constant = float, int, None
-
-    def refuse(value):
-        raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
-
-    try:
-        from _json import encode_basestring, make_encoder, make_scanner
-
-        scan = make_scanner(Usual)
-        # It keeps no book of what it is inside of: a result that contains itself is nested too deeply.
-        pieces = make_encoder(None, refuse, encode_basestring, None, ":", ",", False, False, False)
-        assert (scan("[1.5]", 0), "".join(pieces([None], 0))) == (([1.5], 5), "[null]")
-    except Exception:
-        return _use_json()
-    _encode = lambda result: "".join(pieces(result, 0))
-    return lambda data: scan(data.decode().strip(), 0)[0]
+_loop = None
+# The number of the job under way; None between runs.
+_job = None
 
 
 class RunError(Exception):
     """The run failed for a reason that is told without a traceback."""
 
 
-class Context:
-    """What a handler is told about its run."""
+class Context(Mapping):
+    """What a handler is told about its run. Lambda's names for the same are read from it too, and as a mapping all of it."""
 
-    __slots__ = ("function_id", "function_name", "version", "job_id", "attempt", "memory_mb", "_deadline")
+    __slots__ = (
+        "function_id", "function_name", "version", "job_id", "attempt", "memory_mb", "_began", "_deadline", "_timestamp",
+        "__dict__", "__weakref__",
+    )
+    _NAMES = (
+        "function_id", "function_name", "version", "job_id", "attempt", "memory_mb", "timestamp",
+        "aws_request_id", "function_version", "memory_limit_in_mb", "invoked_function_arn", "log_group_name", "log_stream_name",
+    )
+    # What only callers with an identity at AWS have.
+    client_context = identity = None
 
     def remaining_time_ms(self):
         """Milliseconds until the run is stopped."""
         return max(0, int((self._deadline - monotonic()) * 1000))
+
+    get_remaining_time_in_millis = remaining_time_ms
+
+    @property
+    def timestamp(self):
+        """When the run began."""
+        try:
+            return self._timestamp
+        except AttributeError:
+            from time import gmtime, strftime, time
+
+        began = time() - (monotonic() - self._began)
+        self._timestamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(began)) + ".%03dZ" % (began % 1 * 1000)
+        return self._timestamp
+
+    aws_request_id = property(lambda self: str(self.job_id))
+    function_version = property(lambda self: str(self.version))
+    memory_limit_in_mb = property(lambda self: str(self.memory_mb))
+    invoked_function_arn = property(lambda self: "arn:aws:lambda:::function:%s" % self.function_id)
+    log_group_name = property(lambda self: "/functions/%s" % self.function_id)
+    log_stream_name = property(lambda self: "/jobs/%s" % self.job_id)
+
+    def __getitem__(self, name):
+        if name in self._NAMES:
+            return getattr(self, name)
+        raise KeyError(name)
+
+    def __iter__(self):
+        return iter(self._NAMES)
+
+    def __len__(self):
+        return len(self._NAMES)
+
+    # Each is one of its kind, as on Lambda.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __repr__(self):
+        return "Context(%s)" % ", ".join("%s=%r" % item for item in self.items())
+
+
+def _add_builtins():
+    """Gives user code what the module `site`, which may not be loaded, adds to the builtins."""
+    import builtins
+
+    if hasattr(builtins, "exit"):
+        return
+    import _sitebuiltins
+
+    class Quitter(_sitebuiltins.Quitter):
+        def __call__(self, code=None):
+            # Without closing stdin, which the next run may read.
+            raise SystemExit(code)
+
+    builtins.exit, builtins.quit = Quitter("exit", "Ctrl-D"), Quitter("quit", "Ctrl-D")
+    builtins.copyright = _sitebuiltins._Printer("copyright", sys.copyright)
+    builtins.credits = _sitebuiltins._Printer("credits", "See www.python.org for more information.")
+    builtins.license = _sitebuiltins._Printer("license", "See https://www.python.org/psf/license/")
+    builtins.help = _sitebuiltins._Helper()
 
 
 class _Loader:
@@ -99,29 +132,69 @@ def load(source):
         raise RunError("main.py has no handler. Define one: def handler(event): ...")
     if not callable(handler):
         raise RunError("handler in main.py is %s, not a function" % _article(handler))
-    if _takes_context(handler):
+    return _caller(handler)
+
+
+def _caller(handler):
+    """The handler as `call(event, context)`."""
+    takes = _takes_context(handler)
+    if takes == "context":
+        return lambda event, context: handler(event, context=context)
+    if takes:
         return handler
     return lambda event, _context: handler(event)
 
 
 def _takes_context(handler):
-    """Whether it takes a second argument by position. What can't be told is taken to."""
+    """Whether it takes a second argument by position, or only by the name "context". What it may wrap counts where it
+    takes whatever it is given. What can't be told is taken to."""
+    given, named, partial = 0, set(), getattr(sys.modules.get("functools"), "partial", ())
     for _ in range(100):
-        if not hasattr(handler, "__wrapped__"):
+        kind = type(handler)
+        if isinstance(handler, _Method):
+            given += 1
+            handler = handler.__func__
+        elif isinstance(handler, staticmethod):
+            handler = handler.__func__
+        elif partial and isinstance(handler, partial):
+            given += len(handler.args)
+            named.update(handler.keywords)
+            handler = handler.func
+        elif isinstance(handler, _Function):
+            code = handler.__code__
+            names = code.co_varnames[given:code.co_argcount]
+            # After one that was given by name, none can be given by position.
+            free = next((i for i, name in enumerate(names) if name in named), len(names))
+            if free >= 2:
+                return True
+            if not code.co_flags & 0x04:
+                only_named = code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]
+                return "context" if "context" in only_named and "context" not in named else False
+            if hasattr(handler, "__signature__"):
+                break
+            if not hasattr(handler, "__wrapped__"):
+                return True
+            handler = handler.__wrapped__
+        elif isinstance(getattr(kind, "__call__", None), _Function) and not isinstance(handler, type):
+            given += 1
+            handler = kind.__call__
+        elif hasattr(handler, "__wrapped__"):
+            handler = handler.__wrapped__
+        else:
             break
-        handler = handler.__wrapped__
-    code = getattr(handler, "__code__", None)
-    if code is not None and not hasattr(handler, "__self__"):
-        return code.co_argcount >= 2 or bool(code.co_flags & 0x04)
     try:
         import inspect
 
-        inspect.signature(handler).bind(None, None)
+        inspect.signature(handler).bind(*[None] * (given + 2))
     except TypeError:
         return False
     except Exception:
         pass
     return True
+
+
+_Function = type(_takes_context)
+_Method = type(_Loader("").get_source)
 
 
 def call(handler, event, context):
@@ -135,12 +208,18 @@ def call(handler, event, context):
 def _await(awaitable):
     import asyncio
 
-    global _loop
+    global _loop, _job_of_task
     if _loop is None or _loop.is_closed():
+        from contextvars import ContextVar
+
+        _job_of_task = ContextVar("job", default=None)
         _loop = asyncio.new_event_loop()
+        _loop.set_exception_handler(_told_by_loop)
     asyncio.set_event_loop(_loop)
 
     async def wait():
+        # What it starts inherits this.
+        _job_of_task.set(_job)
         return await awaitable
 
     try:
@@ -152,94 +231,6 @@ def _await(awaitable):
             task.cancel()
         if left:
             _loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-
-
-def encode(result):
-    """The result as JSON, in UTF-8."""
-    try:
-        data = _encode(result).encode()
-    except MemoryError:
-        raise
-    except Exception:
-        data = _encode_or_say(result)
-    if len(data) > OUTPUT_LIMIT:
-        raise RunError(
-            "The handler's result is too large: %s bytes of JSON, and %s are the most. Return less, or return it in parts."
-            % (format(len(data), ","), format(OUTPUT_LIMIT, ","))
-        )
-    return data
-
-
-def _encode_or_say(result):
-    """The same by the module `json`, as users may have changed it; or why it can't be."""
-    try:
-        return _encoder_of_json()(result).encode()
-    except MemoryError:
-        raise
-    except RecursionError:
-        raise RunError("The handler's result can't be JSON: it is nested too deeply. Return something flatter.") from None
-    except UnicodeEncodeError as error:
-        raise RunError(
-            "The handler's result can't be JSON: a string in it holds half of a surrogate pair (%s). "
-            "Decode or clean the text before you return it." % error.reason
-        ) from None
-    except Exception as error:
-        raise RunError(_why_not_json(result, error)) from None
-
-
-def _why_not_json(result, error):
-    path, value = _find_culprit(result)
-    at = " (at %s)" % path if path else ""
-    if isinstance(value, float):
-        return "The handler's result can't be JSON: it holds %s%s, which JSON has no word for. Return None or a string instead." % (
-            repr(value), at)
-    if isinstance(error, ValueError) and "Circular" in str(error):
-        return "The handler's result can't be JSON: it contains itself (a circular reference)%s. Return a copy without the cycle." % at
-    if value is not None:
-        hint = {
-            "set": "a list", "frozenset": "a list", "datetime": "value.isoformat()", "date": "value.isoformat()",
-            "Decimal": "str(value) or float(value)", "bytes": "value.decode() or base64", "UUID": "str(value)",
-            "generator": "list(value)", "coroutine": "the awaited value",
-        }.get(type(value).__name__, "a dict, list, str, number, bool or None")
-        what = "a key that is" if path.endswith("<key>") else "a value that is"
-        return "The handler's result can't be JSON: it holds %s %s%s. Return %s instead." % (what, _article(value), at, hint)
-    return "The handler's result can't be JSON: %s" % error
-
-
-def _article(value):
-    name = type(value).__name__
-    return ("an " if name[:1] in "aeiouAEIOU" else "a ") + name
-
-
-def _find_culprit(result):
-    """Where the first value lies that JSON can't carry, and that value. ('', None) if that can't be told."""
-    stack, inside, seen = [("result", result, False)], set(), 0
-    while stack and seen < 1_000_000:
-        seen += 1
-        path, value, leave = stack.pop()
-        if leave:
-            inside.discard(id(value))
-            continue
-        if value is None or isinstance(value, (str, int)):
-            continue
-        if isinstance(value, float):
-            if value != value or value in (float("inf"), float("-inf")):
-                return path, value
-            continue
-        if not isinstance(value, (dict, list, tuple)):
-            return path, value
-        if id(value) in inside:
-            return path, None
-        inside.add(id(value))
-        stack.append((path, value, True))
-        if isinstance(value, dict):
-            for key, item in value.items():
-                if not (key is None or isinstance(key, (str, int, float))):
-                    return path + ".<key>", key
-                stack.append(("%s.%s" % (path, key), item, False))
-        else:
-            stack.extend(("%s[%d]" % (path, i), item, False) for i, item in enumerate(value))
-    return "", None
 
 
 def describe(error, source, memory_mb):

@@ -42,40 +42,31 @@ def _gone():
     os._exit(0)
 
 
-def _write_out(text, out=sys.stdout, write=os.write):
+def _write_out(data, out=sys.stdout, write=os.write):
     """Writes whole lines past the buffer of stdout, after what is in it."""
     try:
         out.flush()
     except Exception:
         pass
-    data = text.encode("utf-8", "backslashreplace")
     while data:
         data = data[write(1, data):]
 
 
+_err = Stream("e", 2, _write_out)
 _started = False
 
 
 def _note_processes():
-    """Notes from now on that the code may have started a process: asking the kernel after every run costs more than most
-    runs. What goes round this is seen when the server looks at its idle workers."""
+    """Notes from now on that the code may have started a process. What goes round this is seen when the server looks at
+    its idle workers."""
 
     def note():
         global _started
         _started = True
 
-    def noted(call):
-        def noting(*args, **kwargs):
-            note()
-            return call(*args, **kwargs)
-
-        return noting
-
     os.register_at_fork(before=note)
-    for name in ("system", "posix_spawn", "posix_spawnp"):
-        for module in (os, sys.modules["posix"]):
-            if hasattr(module, name):
-                setattr(module, name, noted(getattr(module, name)))
+    for module in (os, sys.modules["posix"]):
+        _noting(module, ("system", "posix_spawn", "posix_spawnp"), note)
 
 
 def _left_processes(waitid=getattr(os, "waitid", None), modules=sys.modules):
@@ -96,6 +87,8 @@ def _serve():
     import gc
     import warnings
 
+    global _source, _memory_mb
+
     channel, context = _Channel(), Context()
     # Somebody waits for it, who can send what to do meanwhile. If not, there is time to load what most code needs, to
     # have the compiler set itself up, and to clean up.
@@ -110,15 +103,17 @@ def _serve():
         gc.collect()
     out = sys.stdout
     out.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
-    sys.stderr = err = Stream("e", 2, _write_out)
+    sys.stderr = sys.__stderr__ = err = _err
     warnings.showwarning = show_warning
     if hasattr(sys, "set_int_max_str_digits"):
         # Integers of an event stay exact, however long.
         sys.set_int_max_str_digits(0)
     sys.argv = [FILE]
+    _add_builtins()
     source, handler, failed = "", None, None
     pid, getpid, integer = os.getpid(), os.getpid, int.from_bytes
     _note_processes()
+    _note_alarms()
     gc.freeze()
     if not awaited:
         channel.send(READY, b"", b"")
@@ -129,18 +124,20 @@ def _serve():
             end = 4 + integer(body[:4], "little")
             head = loads(body[4:end])
             source = body[end:].decode()
-            source = source[source.startswith("\ufeff"):]
+            _source = source = source[source.startswith("\ufeff"):]
             os.environ.update(head["environment"])
             context.function_id = head["function_id"]
             context.function_name = head["function_name"]
             context.version = head["version"]
-            context.memory_mb = head["memory_mb"]
+            _memory_mb = context.memory_mb = head["memory_mb"]
             continue
         nonce = body[:8]
         context = _copy(context)
         context.job_id = integer(body[8:16], "little")
         context.attempt = integer(body[16:20], "little")
-        context._deadline = monotonic() + integer(body[20:24], "little") / 1000
+        context._began = monotonic()
+        context._deadline = context._began + integer(body[20:24], "little") / 1000
+        _begin(context.job_id)
         flags = 0
         started = perf_counter_ns()
         try:
@@ -162,10 +159,12 @@ def _serve():
         result = body = None
         try:
             out.flush()
-            if sys.stderr is not err or err._line:
+            err.flush()
+            if sys.stderr is not err:
                 sys.stderr.flush()
         except Exception:
             pass
+        _end()
         flags |= _left_processes()
         channel.send(kind, nonce + (flags | took // 1000 << 8).to_bytes(9, "little"), answer)
         answer = None

@@ -2,18 +2,20 @@
 
 # ---- What is printed and logged: lines that carry a level. --------------------------------------------------------
 
+import io
+
 
 def _level_of(number):
     return "e" if number >= 40 else "w" if number >= 30 else "i" if number >= 20 else "d"
 
 
-def marked(level, text):
-    """The text with every line of it marked."""
+def marked(level, data):
+    """The bytes with every line of them marked."""
     if level == "i":
-        return text
-    mark = MARK + level
-    end = "\n" if text.endswith("\n") else ""
-    return mark + text[: len(text) - len(end)].replace("\n", "\n" + mark) + end
+        return data
+    mark = (MARK + level).encode()
+    end = b"\n" if data.endswith(b"\n") else b""
+    return mark + data[: len(data) - len(end)].replace(b"\n", b"\n" + mark) + end
 
 
 def _set_up_logging():
@@ -42,80 +44,54 @@ def _set_up_logging():
 
 
 def _write_level(level, text):
-    sys.stderr.write_level(level, text)
+    _err.write_level(level, text)
 
 
-class Stream:
-    """A text stream whose lines carry a level. `sink` takes marked text."""
+class _Raw(io.RawIOBase):
+    """What lies under a stream: gives bytes of its level to `sink`."""
 
-    encoding = "utf-8"
-    errors = "backslashreplace"
-    newlines = None
-    closed = False
-    line_buffering = True
+    mode = "wb"
 
     def __init__(self, level, number, sink):
-        self._level, self._number, self._sink, self._line = level, number, sink, ""
+        self._level, self._number, self._sink, self._amid = level, number, sink, False
 
-    def write(self, text):
-        if not isinstance(text, str):
-            raise TypeError("write() argument must be str, not " + type(text).__name__)
-        held = self._line + text
-        end = held.rfind("\n") + 1
-        self._line = held[end:]
-        if len(self._line) > 8192:
-            end, self._line = len(held), ""
-        if end:
-            self.write_level(self._level, held[:end])
-        return len(text)
+    name = property(lambda self: "<stdout>" if self._number == 1 else "<stderr>")
+
+    def write(self, data):
+        data = bytes(data)
+        if data:
+            # The rest of a line goes to the line's beginning.
+            rest, self._amid = self._amid, not data.endswith(b"\n")
+            line = data.find(b"\n") + 1 or len(data) if rest else 0
+            self._sink(data[:line] + (marked(self._level, data[line:]) if line < len(data) else b""))
+        return len(data)
 
     def write_level(self, level, text):
-        self._sink(marked(level, text))
-
-    def writelines(self, lines):
-        for line in lines:
-            self.write(line)
-
-    def flush(self):
-        if self._line:
-            line, self._line = self._line, ""
-            self.write_level(self._level, line)
+        self._amid = False
+        self._sink(marked(level, text.encode("utf-8", "backslashreplace")))
 
     def fileno(self):
         return self._number
 
-    def isatty(self):
-        return False
-
-    def readable(self):
-        return False
-
     def writable(self):
         return True
 
-    def seekable(self):
-        return False
+
+class Stream(io.TextIOWrapper):
+    """A text stream like any other whose lines carry a level. `sink` takes marked bytes."""
+
+    def __init__(self, level, number, sink):
+        self._raw = _Raw(level, number, sink)
+        super().__init__(io.BufferedWriter(self._raw), "utf-8", "backslashreplace", "\n", True)
+        self.mode = "w"
+
+    def write_level(self, level, text):
+        self.flush()
+        self._raw.write_level(level, text)
 
     def close(self):
+        """It outlives all who would close it."""
         self.flush()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    @property
-    def buffer(self):
-        import io
-
-        return io.FileIO(self._number, "wb", closefd=False)
-
-    @property
-    def name(self):
-        return "<stdout>" if self._number == 1 else "<stderr>"
-
-    mode = "w"
 
 
 def show_warning(message, category, filename, lineno, file=None, line=None):

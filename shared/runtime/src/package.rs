@@ -8,8 +8,8 @@ macro_rules! shim {
     ($($file:literal),*) => { concat!($(include_str!(concat!("../shims/", $file))),*) };
 }
 
-const PYTHON_POOL: &str = shim!("core.py", "streams.py", "pool.py");
-const PYTHON_LAMBDA: &str = shim!("core.py", "streams.py", "lambda.py");
+const PYTHON_POOL: &str = shim!("core.py", "result.py", "streams.py", "left.py", "pool.py");
+const PYTHON_LAMBDA: &str = shim!("core.py", "result.py", "streams.py", "left.py", "lambda.py");
 const NODE_POOL: &str = shim!("core.js", "result.js", "output.js", "runs.js", "pool.js");
 const NODE_LAMBDA: &str = shim!("core.js", "result.js", "output.js", "runs.js", "lambda.js");
 
