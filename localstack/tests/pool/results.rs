@@ -96,6 +96,46 @@ async fn numbers_and_texts_pass_exactly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_json_carries_passes_as_it_is() {
+    let kit = Kit::new(SandboxChoice::Auto).await;
+    for (source, expected) in [
+        ("{ toJSON() {} }", "null"),
+        ("{ a: undefined, b: [undefined, , null], c: {}, d: [] }", r#"{"b":[null,null,null],"c":{},"d":[]}"#),
+        ("new Date(0)", r#""1970-01-01T00:00:00.000Z""#),
+        ("[new Date(0)]", r#"["1970-01-01T00:00:00.000Z"]"#),
+        ("Buffer.from('hi')", r#"{"type":"Buffer","data":[104,105]}"#),
+        (
+            "new (class { #hidden = 1; shown = 2; when = new Date(0) })()",
+            r#"{"shown":2,"when":"1970-01-01T00:00:00.000Z"}"#,
+        ),
+        ("Object.assign(Object.create(null), { a: 1 })", r#"{"a":1}"#),
+        ("new Proxy({ a: [1] }, {})", r#"{"a":[1]}"#),
+        ("require('vm').runInNewContext('({ a: [1, {}] })')", r#"{"a":[1,{}]}"#),
+        ("[Object('x'), Object(5), Object(true)]", r#"["x",5,true]"#),
+        ("new URL('http://x/y')", r#""http://x/y""#),
+        ("new (class extends Array {})(1, 2)", "[1,2]"),
+        ("'abc'.match(/b/)", r#"["b"]"#),
+        ("[new (class { toJSON() { return { a: 1 } } })()]", r#"[{"a":1}]"#),
+        ("(BigInt.prototype.toJSON = function () { return String(this) }, [10n])", r#"["10"]"#),
+        ("{ get a() { this.n = (this.n ?? 0) + 1; return this.n } }", r#"{"a":1}"#),
+    ] {
+        let function = kit.node(&format!("exports.handler = async () => ({source})")).await;
+        assert_eq!(kit.ok(&function, "{}").await, expected, "{source}");
+    }
+    for (source, expected) in [
+        ("collections.namedtuple('N', 'a b')(1, 2)", "[1,2]"),
+        ("collections.OrderedDict(a=1)", r#"{"a":1}"#),
+        ("{1: 2, None: 3, False: 4, 1.5: 6}", r#"{"1":2,"null":3,"false":4,"1.5":6}"#),
+        ("enum.IntEnum('E', 'A').A", "1"),
+        ("(1, 'x', None)", r#"[1,"x",null]"#),
+    ] {
+        let function =
+            kit.python(&format!("import collections, enum\ndef handler(e):\n    return {source}")).await;
+        assert_eq!(kit.ok(&function, "{}").await, expected, "{source}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whether_an_interpreter_was_at_hand_makes_no_difference() {
     let event = format!(r#"{{"a":[1.5e-07,-0.0,{},true,null,"é\n\u0000😀"]}}"#, "9".repeat(5000));
     for sandbox in BOTH {

@@ -1,21 +1,21 @@
-//! Handlers in every accepted form, what they get, what they may return, and how they fail.
+//! Handlers in every accepted form, what they are told, and how they fail.
 
 use serde_json::{Value, json};
 use testkit::{Client, Server};
 
-async fn run(runtime: &str, code: &str, event: Value) -> Value {
+pub(crate) async fn run(runtime: &str, code: &str, event: Value) -> Value {
     let user = Server::shared().user().await;
     let function = user.function(runtime, code).await;
     user.invoke(&function, &event).await
 }
 
-async fn output(runtime: &str, code: &str, event: Value) -> Value {
+pub(crate) async fn output(runtime: &str, code: &str, event: Value) -> Value {
     let ran = run(runtime, code, event).await;
     assert_eq!(ran["status"], "success", "{code}: {ran}");
     ran["output"].clone()
 }
 
-async fn error(runtime: &str, code: &str) -> String {
+pub(crate) async fn error(runtime: &str, code: &str) -> String {
     let ran = run(runtime, code, json!({})).await;
     assert_eq!((&ran["status"], &ran["output"]), (&json!("error"), &json!(null)), "{code}: {ran}");
     ran["error"].as_str().unwrap().to_owned()
@@ -29,6 +29,11 @@ async fn python_handlers_of_every_form() {
         "async def handler(event):\n    return event['n'] + 1",
         "import asyncio\nasync def handler(event, context):\n    await asyncio.sleep(0)\n    return event['n'] + 1",
         "handler = lambda event: event['n'] + 1",
+        "import functools\ndef full(f):\n    @functools.wraps(f)\n    def inner(event, context):\n        return f(event) + context.version\n    \
+         return inner\n@full\ndef handler(event):\n    return event['n']",
+        "import functools\ndef bare(f):\n    @functools.wraps(f)\n    def inner(event):\n        return f(event, 1)\n    return inner\n\
+         @bare\ndef handler(event, more):\n    return event['n'] + more",
+        "def handler(event, *, context=None):\n    return event['n'] + context.version",
     ] {
         assert_eq!(output("PYTHON", code, json!({"n": 1})).await, 2, "{code}");
     }
@@ -46,49 +51,22 @@ async fn node_handlers_of_every_form() {
         "import { sep } from 'node:path'; export async function handler(event) { return event.n + sep.length }",
         "function handler(event) { return event.n + 1 }",
         "async function handler(event, context) { return event.n + 1 }",
+        "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, event.n + 1), 10) }",
+        "exports.handler = (event, context, callback) => setTimeout(() => callback(null, event.n + 1), 10)",
+        "export const handler = (event, context, callback) => { callback(null, event.n + 1) }",
+        "exports.handler = (event, context) => { setTimeout(context.succeed, 10, event.n + 1) }",
     ] {
         assert_eq!(output("NODEJS", code, json!({"n": 1})).await, 2, "{code}");
     }
 }
 
 #[tokio::test]
-async fn the_event_is_any_json_value_exactly_as_it_came() {
-    let user = Server::shared().user().await;
-    let python = user.function("PYTHON", "def handler(event):\n    return event").await;
-    let node = user.function("NODEJS", "exports.handler = (event) => event").await;
-    for event in [
-        json!(null),
-        json!(0),
-        json!(-1.5),
-        json!(""),
-        json!("ünïcödé \u{1F600} \u{0}"),
-        json!([]),
-        json!([1, [2]]),
-        json!({"a": {"b": [true, false, null]}}),
-        json!("x".repeat(100_000)),
-    ] {
-        for function in [&python, &node] {
-            assert_eq!(user.invoke(function, &event).await["output"], event);
-        }
-    }
-    // Integers beyond 2^53 stay exact where the language has them.
-    let big = user.request(reqwest::Method::POST, &format!("/functions/{python}/invoke"));
-    let big = user.send(big.body("123456789012345678901234567890")).await;
-    assert!(String::from_utf8_lossy(&big.body).contains("\"output\":123456789012345678901234567890"));
-    // No body is an empty object.
-    let empty = user
-        .send(user.request(reqwest::Method::POST, &format!("/functions/{node}/invoke")))
-        .await
-        .expect(200);
-    assert_eq!(empty["output"], json!({}));
-}
-
-#[tokio::test]
 async fn the_context_tells_about_the_run() {
     let user = Server::shared().user().await;
     let python = "def handler(event, context):\n    return {k: getattr(context, k) for k in ('function_id', \
-                  'function_name', 'version', 'job_id', 'attempt', 'memory_mb')} | {'left': context.remaining_time_ms()}";
-    let node = "exports.handler = (event, context) => ({...context, left: context.remainingTimeMs()})";
+                  'function_name', 'version', 'job_id', 'attempt', 'memory_mb')} | {'left': context.remaining_time_ms(), \
+                  'request': context.get('aws_request_id')}";
+    let node = "exports.handler = (event, context) => ({...context, left: context.remainingTimeMs(), request: context.awsRequestId})";
     for (runtime, code) in [("PYTHON", python), ("NODEJS", node)] {
         let function = user.function(runtime, code).await;
         let shown = user.get(&format!("/functions/{function}")).await.expect(200);
@@ -101,6 +79,7 @@ async fn the_context_tells_about_the_run() {
             (&context["version"], &context["attempt"], &context["memory_mb"]),
             (&json!(1), &json!(1), &json!(256))
         );
+        assert_eq!(context["request"], json!(ran["job_id"].to_string()));
         let left = context["left"].as_f64().unwrap();
         assert!(left > 0.0 && left <= 30_000.0, "{left}");
     }
@@ -173,45 +152,41 @@ async fn whatever_is_thrown_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_json_cannot_carry_fails_the_run() {
-    for (runtime, code, says) in [
-        ("PYTHON", "def handler(event):\n    return float('nan')", "nan"),
-        ("PYTHON", "def handler(event):\n    return {1, 2}", "set"),
-        ("PYTHON", "def handler(event):\n    a = []\n    a.append(a)\n    return a", "ircular"),
-        ("PYTHON", "def handler(event):\n    return b'bytes'", "bytes"),
-        ("PYTHON", "def handler(event):\n    return 'x' * 50_000_000", "6"),
-        ("NODEJS", "exports.handler = () => { const a = {}; a.a = a; return a }", "ircular"),
-        ("NODEJS", "exports.handler = () => 10n", "BigInt"),
-        ("NODEJS", "exports.handler = () => NaN", "NaN"),
-        ("NODEJS", "exports.handler = () => ({deep: [1, Infinity]})", "Infinity"),
-        ("NODEJS", "exports.handler = () => 'x'.repeat(50_000_000)", "6"),
+async fn what_an_earlier_run_left_behind_fails_no_other() {
+    let user = Server::shared().user().await;
+    for (runtime, code) in [
+        (
+            "NODEJS",
+            "exports.handler = (event) => { if (event.leave) { setTimeout(() => { throw new Error('late') }, 50); return 'fine' } \
+             return new Promise((resolve) => setTimeout(resolve, 500, 'fine')) }",
+        ),
+        (
+            "PYTHON",
+            "import threading, time\ngo = threading.Event()\ndef late():\n    go.wait()\n    raise ValueError('late')\n\
+             def handler(event):\n    if event['leave']:\n        threading.Thread(target=late, daemon=True).start()\n    else:\n        \
+             go.set()\n        time.sleep(0.5)\n    return 'fine'",
+        ),
     ] {
-        let text = error(runtime, code).await;
-        assert!(text.contains(says), "{code}: {text}");
+        let function = user.function(runtime, code).await;
+        let first = user.invoke(&function, &json!({"leave": true})).await;
+        let next = user.invoke(&function, &json!({"leave": false})).await;
+        assert_eq!((&first["output"], &next["output"]), (&json!("fine"), &json!("fine")), "{next}");
+        let logs = next["logs"].as_str().unwrap();
+        let says = format!("Left over from an earlier run (job {}): ", first["job_id"]);
+        assert!(logs.starts_with(&says) && logs.contains("Error: late"), "{logs}");
     }
-    assert_eq!(output("NODEJS", "exports.handler = () => undefined", json!({})).await, json!(null));
-    assert_eq!(output("PYTHON", "def handler(event):\n    pass", json!({})).await, json!(null));
 }
 
 #[tokio::test]
-async fn a_large_result_comes_back_whole() {
-    for (runtime, code) in [
-        ("PYTHON", "def handler(event):\n    return 'é' * 2_900_000"),
-        ("NODEJS", "exports.handler = () => 'é'.repeat(2_900_000)"),
-    ] {
-        let user = Server::shared().user().await;
-        let function = user.function(runtime, code).await;
-        let ran = user.invoke(&function, &json!({})).await;
-        assert_eq!(ran["output"].as_str().map(str::len), Some(5_800_000), "{}", ran["error"]);
-        let job = user.get(&format!("/jobs/{}", ran["job_id"])).await.expect(200);
-        assert_eq!(job["output"], ran["output"]);
-        // A list names it instead.
-        let listed = user.get(&format!("/functions/{function}/jobs")).await.expect(200);
-        assert_eq!(
-            (&listed["jobs"][0]["output"], &listed["jobs"][0]["omitted"]),
-            (&json!(null), &json!(["output"]))
-        );
-    }
+async fn what_the_language_gives_every_program_is_there() {
+    let python = "import sys\ndef handler(event):\n    sys.stderr.reconfigure(line_buffering=True)\n    print('seen', file=sys.__stderr__)\n    exit(1)";
+    let ran = run("PYTHON", python, json!({})).await;
+    assert!(ran["error"].as_str().unwrap().starts_with("SystemExit: 1\n"), "{ran}");
+    assert_eq!(ran["logs"], "seen\n");
+    let text =
+        error("NODEJS", "exports.handler = async () => { throw Object.assign(new Error('odd'), {code: 5}) }")
+            .await;
+    assert!(text.ends_with(" {\n  code: 5\n}"), "{text}");
 }
 
 /// The function fails as it is told to, and the next run is as good as any.

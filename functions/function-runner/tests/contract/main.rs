@@ -13,6 +13,7 @@ mod jobs;
 mod keys;
 mod lists;
 mod metrics;
+mod payloads;
 mod protocol;
 mod triggers;
 mod users;
