@@ -16,7 +16,7 @@ pub const PATHS: [&str; 7] = [
     "/docs/start.js",
     "/docs/swagger-ui-5.35.0.js",
     "/docs/swagger-ui-5.35.0.css",
-    "/docs/redoc-2.5.4.js",
+    "/docs/redoc-2.5.4-1.js",
     "/redoc",
 ];
 
@@ -61,7 +61,7 @@ pub(crate) fn router(doc: &OpenApi) -> Router {
         .route(start, get(|| async { ([(CONTENT_TYPE, JAVASCRIPT), (CACHE_CONTROL, "no-cache")], START) }))
         .route(swagger_js, asset(JAVASCRIPT, include_bytes!("../assets/swagger-ui-5.35.0.js.gz")))
         .route(swagger_css, asset(CSS, include_bytes!("../assets/swagger-ui-5.35.0.css.gz")))
-        .route(redoc_js, asset(JAVASCRIPT, include_bytes!("../assets/redoc-2.5.4.js.gz")))
+        .route(redoc_js, asset(JAVASCRIPT, include_bytes!("../assets/redoc-2.5.4-1.js.gz")))
 }
 
 /// A file whose name has its version, so that it never changes. Every browser takes gzip.
@@ -74,4 +74,66 @@ fn asset(content_type: &'static str, gzip: &'static [u8]) -> axum::routing::Meth
         ];
         (headers, Bytes::from_static(gzip))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+    use regex_lite::Regex;
+
+    use super::*;
+
+    fn unpacked(gzip: &[u8]) -> String {
+        let mut text = String::new();
+        GzDecoder::new(gzip).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn pages_and_their_scripts_load_nothing_from_another_host() {
+        let elsewhere = r#"["'`(]?\s*(?:https?:)?//[a-z0-9]"#;
+        let loads = [
+            format!(r#"\b(?:src|srcset|poster|srcObject)["']?\s*[:=]\s*{elsewhere}"#),
+            format!(r#"(?:url|fetch|importScripts|import|Worker)\(\s*{elsewhere}"#),
+            format!("@import\\s*{elsewhere}"),
+            format!(r#"<link[^>]*href=\s*{elsewhere}"#),
+        ];
+        let parts = [
+            ("docs.html", SWAGGER_UI.to_owned()),
+            ("redoc.html", REDOC.to_owned()),
+            ("start.js", START.to_owned()),
+            ("swagger-ui.js", unpacked(include_bytes!("../assets/swagger-ui-5.35.0.js.gz"))),
+            ("swagger-ui.css", unpacked(include_bytes!("../assets/swagger-ui-5.35.0.css.gz"))),
+            ("redoc.js", unpacked(include_bytes!("../assets/redoc-2.5.4-1.js.gz"))),
+        ];
+        for load in loads {
+            let load = Regex::new(&load).unwrap();
+            for (name, text) in &parts {
+                let found: Vec<_> = load.find_iter(text).map(|found| found.as_str()).collect();
+                assert!(found.is_empty(), "{name}: {found:?}");
+            }
+        }
+        let found = Regex::new(r#"\bsrc["']?\s*[:=]\s*["'](?:https?:)?//"#).unwrap();
+        assert!(found.is_match(r#"{src:"https://cdn.example/x.svg"}"#), "the search finds what it is for");
+    }
+
+    #[test]
+    fn their_policy_names_no_other_host() {
+        for rule in POLICY.split(';') {
+            for source in rule.split_whitespace().skip(1) {
+                assert!(
+                    matches!(source, "'none'" | "'self'" | "'unsafe-inline'" | "data:" | "blob:"),
+                    "{rule}"
+                );
+            }
+        }
+        assert!(POLICY.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn a_token_outlives_a_reload() {
+        assert!(START.contains("persistAuthorization: true"));
+    }
 }
