@@ -81,6 +81,8 @@ fn resources(api: &str, route: &Route) -> String {
           EXECUTION_ROLE_ARN: !Ref ExecutionRoleArn
           TOKEN_SECRET_ID: !Ref TokenSecretArn
           PUBLIC_URL: !Ref PublicUrl
+          ENVIRONMENT: !Ref Environment
+          REGISTRATIONS_PER_SOURCE: !Ref RegistrationsPerSource
   {id}Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties:

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::HeaderValue;
 use ipnet::IpNet;
 
-/// Save Python and Node.js functions, and run them: the whole platform on one machine.
+/// Save Python and Node.js functions and run them: the whole platform on one machine.
 #[derive(Parser)]
 #[command(name = "function-runner", version, about)]
 pub struct Cli {
@@ -34,70 +34,77 @@ pub struct Config {
     #[arg(long, env = "FUNCTION_RUNNER_PORT", default_value_t = 8000)]
     pub port: u16,
 
-    /// Where everything is kept.
+    /// The directory in which everything is stored.
     #[arg(long, env = "FUNCTION_RUNNER_DATA", default_value = ".function-runner", value_name = "DIR")]
     pub data: PathBuf,
 
-    /// How user code is kept apart; the best that works here where absent.
+    /// How functions are isolated. `auto` takes the strongest sandbox that works on this machine.
     #[arg(long, env = "FUNCTION_RUNNER_SANDBOX", default_value = "auto")]
     pub sandbox: Sandbox,
 
-    /// Run user code with your own rights. Only for code that you wrote; listens on loopback only.
+    /// Run functions without a sandbox, with all the permissions of the server. Only for code that you trust; works only on a
+    /// loopback address.
     #[arg(long, env = "FUNCTION_RUNNER_UNSAFE_NO_SANDBOX")]
     pub unsafe_no_sandbox: bool,
 
-    /// How many runs of one function at once.
+    /// How many runs of one function may go on at the same time.
     #[arg(long, env = "FUNCTION_RUNNER_FUNCTION_CONCURRENCY", default_value_t = 10, value_name = "N")]
     pub function_concurrency: usize,
 
-    /// How many runs of one workspace at once.
+    /// How many runs in one workspace may go on at the same time.
     #[arg(long, env = "FUNCTION_RUNNER_WORKSPACE_CONCURRENCY", default_value_t = 40, value_name = "N")]
     pub workspace_concurrency: usize,
 
-    /// How many runs at once.
+    /// How many runs may go on at the same time.
     #[arg(long, env = "FUNCTION_RUNNER_CONCURRENCY", default_value_t = 64, value_name = "N")]
     pub concurrency: usize,
 
-    /// How many interpreters of each language to keep warm for functions that have no worker. With none, the first call of
-    /// a function waits for one to start.
+    /// How many idle interpreters of each language to keep ready. With 0, the first call of a function waits for an
+    /// interpreter to start.
     #[arg(long, env = "FUNCTION_RUNNER_SPARES", default_value_t = 1, value_name = "N")]
     pub spares: usize,
 
-    /// An origin that browsers may call from, such as `https://app.example.com`; may be given again. Any where absent.
+    /// A web origin whose pages may call the API, such as `https://app.example.com`. May be given several times; any origin
+    /// by default.
     #[arg(long, env = "FUNCTION_RUNNER_ALLOWED_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub allowed_origin: Vec<HeaderValue>,
 
-    /// A proxy whose `X-Forwarded-For` is believed, as an address or a network; may be given again. None where absent.
+    /// The address or network of a reverse proxy whose `X-Forwarded-*` headers are trusted. May be given several times; none
+    /// by default.
     #[arg(long, env = "FUNCTION_RUNNER_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NET", value_parser = net)]
     pub trusted_proxy: Vec<IpNet>,
 
-    /// Where callers reach this server, as `https://functions.example.com`, for the URLs that answers hold. Taken from each
-    /// request where absent.
+    /// How many users one address may register within five minutes; 0 for no limit.
+    #[arg(long, env = "FUNCTION_RUNNER_REGISTRATIONS_PER_SOURCE", default_value_t = domain::limits::REGISTRATIONS_PER_SOURCE, value_name = "N")]
+    pub registrations_per_source: u64,
+
+    /// The URL at which callers reach this server, such as `https://functions.example.com`, used for URLs in answers. Taken
+    /// from each request by default.
     #[arg(long, env = "FUNCTION_RUNNER_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 
-    /// How log lines look; for people on a terminal and JSON elsewhere where absent.
+    /// The format of log lines. `text` on a terminal and `json` elsewhere by default.
     #[arg(long, env = "FUNCTION_RUNNER_LOG", value_name = "FORMAT")]
     pub log: Option<LogFormat>,
 }
 
-/// How user code is kept apart.
+/// How functions are isolated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Sandbox {
-    /// The best that works here.
+    /// The strongest sandbox that works on this machine.
     Auto,
-    /// Namespaces, made by bubblewrap.
+    /// Namespaces, with bubblewrap.
     Bubblewrap,
     /// Landlock and seccomp.
     Landlock,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For programs.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Text for people to read.
     Text,
 }
 

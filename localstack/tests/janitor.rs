@@ -81,7 +81,7 @@ impl Home {
 
     async fn user(&self) -> UserId {
         let new = NewUser { username: "ada".into(), name: "Ada".into(), password: "password1".into() };
-        self.app.register(new).await.unwrap().id
+        self.app.register("192.0.2.1", new).await.unwrap().id
     }
 
     async fn function(&self, owner: UserId, execution_type: ExecutionType) -> Function {

@@ -57,3 +57,25 @@ async fn a_proxy_that_is_trusted_says_where_callers_are() {
     let url = shown["invocationUrl"].as_str().unwrap();
     assert!(url.starts_with("https://fn.example/run/"), "{url}");
 }
+
+#[tokio::test]
+async fn registrations_are_limited_per_source() {
+    let server = Server::start(&["--registrations-per-source", "3", "--trusted-proxy", "127.0.0.1"]);
+    let register = async |source: &str, username: &str| {
+        let new = json!({"username": username, "name": "N", "password": "password1"});
+        let request = server.anyone().request(Method::POST, "/users/register").json(&new);
+        server.anyone().send(request.header("x-forwarded-for", source)).await
+    };
+    for n in 0..3 {
+        register("192.0.2.1", &format!("user-{n}")).await.expect(200);
+    }
+    let refused = register("192.0.2.1", "user-3").await;
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=300).contains(&wait), "{wait}");
+    assert_eq!(refused.expect(429)["code"], "TOO_MANY_REQUESTS");
+    register("192.0.2.2", "user-3").await.expect(200);
+    // Who is registered logs in as ever.
+    let login = json!({"username": "user-0", "password": "password1"});
+    let request = server.anyone().request(Method::POST, "/users/login").json(&login);
+    server.anyone().send(request.header("x-forwarded-for", "192.0.2.1")).await.expect(200);
+}

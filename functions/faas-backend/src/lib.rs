@@ -4,10 +4,22 @@
 pub mod functions;
 pub mod workspaces;
 
+use domain::Error;
 use http::header::LINK;
 use http::{HeaderMap, HeaderValue};
 use utoipa_axum::routes;
-use web::{Api, AppState};
+use web::{Api, AppState, Style};
+
+/// How it words its errors.
+const STYLE: Style = Style { no_such: Some(no_such), ..web::style::ENVELOPE };
+
+/// What a caller hears whose path has an id that can't be one: the same as for one that nothing has.
+fn no_such(parameter: &str) -> Error {
+    match parameter {
+        "fn_id" => Error::not_found("Function", "FUNCTION_NOT_FOUND"),
+        _ => Error::not_found("Workspace", "WORKSPACE_NOT_FOUND"),
+    }
+}
 
 /// All its routes.
 pub fn api() -> Api<AppState> {
@@ -24,7 +36,7 @@ pub fn table_api() -> Api<AppState> {
     Api::new(
         "FaaS Backend API",
         "Workspaces, functions and their logs, as the FaaS frontend wants them.",
-        web::style::ENVELOPE,
+        STYLE,
     )
     .below("/api")
     .idempotent(routes!(workspaces::create::create))

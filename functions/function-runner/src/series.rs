@@ -38,7 +38,7 @@ impl From<Period> for domain::metrics::Period {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PeriodQuery {
-    /// `1h`, `24h` (where absent), `7d` or `30d`.
+    /// `1h`, `24h` (the default), `7d` or `30d`.
     #[param(inline)]
     period: Option<Period>,
 }

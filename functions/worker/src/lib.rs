@@ -23,7 +23,7 @@ async fn one(app: &App, queue: &dyn Queue, record: SqsMessage) -> Option<BatchIt
     let receipt = record.receipt_handle.unwrap_or_default();
     let settled = settle(app, queue, &record.body.unwrap_or_default(), &receipt).await;
     let keep = settled.unwrap_or_else(|error| {
-        warn!(%error, "a job could not be worked on; its message is shown again");
+        warn!(%error, "a job could not be started; its message will be delivered again");
         true
     });
     keep.then(|| {
@@ -37,7 +37,7 @@ async fn one(app: &App, queue: &dyn Queue, record: SqsMessage) -> Option<BatchIt
 async fn settle(app: &App, queue: &dyn Queue, body: &str, receipt: &str) -> Result<bool, PortError> {
     let message = aws::sqs::message_from_body(body)?;
     let disposition = app.work(&message).await.unwrap_or_else(|error| {
-        warn!(job = %message.job_id, %error, "a fault of the platform before the job was begun");
+        warn!(job = %message.job_id, %error, "the platform failed before the job started");
         Disposition::Release(Duration::from_secs(1))
     });
     match disposition {

@@ -36,20 +36,20 @@ pub(super) async fn run(
         }
         match app.requeue(look).await {
             Ok(_) => look = Look::Due,
-            Err(error) => warn!(%error, "the janitor could not look after jobs; it will again"),
+            Err(error) => warn!(%error, "the janitor could not check the jobs; it will try again"),
         }
         loop {
             match app.sweep().await {
                 Ok(true) if !stopping.is_cancelled() => {}
                 Ok(_) => break,
                 Err(error) => {
-                    warn!(%error, "the janitor could not sweep; it will again");
+                    warn!(%error, "the janitor could not remove deleted data; it will try again");
                     break;
                 }
             }
         }
         if let Err(error) = table.expire(clock.now().as_seconds(), EXPIRE).await {
-            warn!(%error, "expired items could not be removed; they will be");
+            warn!(%error, "expired items could not be removed; will try again");
         }
     }
 }

@@ -131,12 +131,15 @@ async fn run(config: Config) -> Result<(), ServeError> {
         app.drained().await;
     };
     if tokio::time::timeout(GRACE, finished).await.is_err() {
-        warn!("some runs did not finish in {} s; they are queued again", GRACE.as_secs());
+        warn!(
+            "some runs did not finish within {} s and will run again after the next start",
+            GRACE.as_secs()
+        );
     }
     app.break_off().await;
     chores.abort();
     if let Err(error) = app.requeue(Look::Stopping).await {
-        warn!(%error, "what ran could not be queued again; the next start will");
+        warn!(%error, "interrupted jobs could not be queued again; the next start will do it");
     }
     home.pool.shutdown();
     home.database.close();
@@ -179,11 +182,14 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
             allowed_origins: config.allowed_origin.clone(),
             trusted_proxies: config.trusted_proxy.clone(),
             public_url: config.public_url.clone(),
+            environment: "local".to_owned(),
             ..web::Config::default()
         },
     });
     let queue = parts.queue.clone();
-    let app = Arc::new(App::new(parts, app::Config::default()));
+    let settings =
+        app::Config { registrations_per_source: config.registrations_per_source, ..app::Config::default() };
+    let app = Arc::new(App::new(parts, settings));
     Ok(Home { database, queue, pool, state: AppState { app, web }, clock })
 }
 

@@ -10,9 +10,11 @@ use crate::config::Config;
 pub(super) fn print(address: SocketAddr, config: &Config, sandbox: &str) {
     info!(address = %format_args!("http://{address}"), data = %config.data.display(), sandbox, "Function Runner is up");
     if config.unsafe_no_sandbox {
-        warn!("THERE IS NO SANDBOX: whatever a function does, it does with your rights");
+        warn!(
+            "NO SANDBOX: functions run with all the permissions of this server. Run only code that you trust"
+        );
     }
-    info!("1. Read what it can do:  http://{address}/docs");
+    info!("1. Read the API docs:    http://{address}/docs");
     info!(
         "2. Register:             curl -d '{{\"username\":\"me_1\",\"name\":\"Me\",\"password\":\"correct horse\"}}' http://{address}/users/register"
     );

@@ -57,7 +57,7 @@ pub(super) async fn work(
         let deliveries = match received {
             Ok(deliveries) => deliveries,
             Err(error) => {
-                warn!(%error, "the queue can't be read");
+                warn!(%error, "the queue can't be read; will try again");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -102,7 +102,7 @@ impl Workers {
         };
         drop(in_hand);
         let disposition = worked.unwrap_or_else(|error| {
-            warn!(%error, "a job could not be worked on; it is tried again");
+            warn!(%error, "a job could not be started; will try again");
             Disposition::Release(PAUSE)
         });
         let settled = async {
@@ -120,7 +120,7 @@ impl Workers {
             }
         };
         if let (Err(error), ()) = tokio::join!(settled, rested) {
-            warn!(%error, "a message could not be settled; it will be delivered again");
+            warn!(%error, "a message could not be acknowledged; it will be delivered again");
         }
     }
 }

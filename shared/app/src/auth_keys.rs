@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::auth_key::PREFIX;
 use domain::{AuthKey, Error, Function, FunctionId, KeyId, Result, Timestamp, UserId, WorkspaceId};
 use subtle::ConstantTimeEq;

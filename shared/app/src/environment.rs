@@ -26,7 +26,7 @@ pub(crate) fn faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
             && identifier.all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let loc = ["body", "environment", key.as_str()];
         if !is_identifier {
-            let msg = "A variable's name has letters, digits and _, and does not begin with a digit";
+            let msg = "The name of a variable may have only letters, digits and `_`, and must not begin with a digit";
             faults.push(Fault::new(loc, "value_error", msg));
         } else if RESERVED_ENVIRONMENT.contains(&key.as_str()) {
             faults.push(Fault::new(
@@ -36,13 +36,13 @@ pub(crate) fn faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
             ));
         }
         if value.contains('\0') {
-            faults.push(Fault::new(loc, "value_error", "A variable's value can't hold a NUL character"));
+            faults.push(Fault::new(loc, "value_error", "The value of a variable can't have a NUL character"));
         }
     }
     let bytes: usize = environment.iter().map(|(key, value)| key.len() + value.len()).sum();
     if bytes > limits::ENVIRONMENT {
         let msg =
-            format!("The variables take {bytes} bytes in all; at most {} are taken", limits::ENVIRONMENT);
+            format!("The variables have {bytes} bytes together; at most {} are allowed", limits::ENVIRONMENT);
         faults.push(Fault::new(["body", "environment"], "value_error", msg));
     }
     faults

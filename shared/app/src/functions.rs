@@ -7,7 +7,7 @@ use bytes::Bytes;
 use domain::function::{Module, endpoint_from_name};
 use domain::{
     Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId, Version,
-    WorkspaceId, limits,
+    WorkspaceId, limits, text,
 };
 use store::functions::{Taken, not_found};
 use store::workspaces;
@@ -21,9 +21,9 @@ pub struct NewFunction {
     pub workspace_id: WorkspaceId,
     /// Its name.
     pub name: String,
-    /// Free text.
+    /// The description.
     pub description: String,
-    /// What it is written in.
+    /// The language.
     pub language: Language,
     /// Its source.
     pub code: String,
@@ -46,9 +46,9 @@ pub struct NewFunction {
 pub struct FunctionChanges {
     /// Its name.
     pub name: Option<String>,
-    /// Free text.
+    /// The description.
     pub description: Option<String>,
-    /// What it is written in.
+    /// The language.
     pub language: Option<Language>,
     /// Its source.
     pub code: Option<String>,
@@ -64,9 +64,9 @@ pub struct FunctionChanges {
     pub runtime_label: Option<String>,
     /// On or off.
     pub disabled: Option<bool>,
-    /// MiB.
+    /// Memory in MiB.
     pub memory_mb: Option<u32>,
-    /// Seconds.
+    /// Timeout in seconds.
     pub timeout_seconds: Option<u32>,
     /// All its environment variables. [`environment::MASK`] stands for the value that is stored, if there is one.
     pub environment: Option<BTreeMap<String, String>>,
@@ -96,7 +96,8 @@ impl App {
             id,
             workspace_id: new.workspace_id,
             owner_id: caller,
-            name: new.name.trim().to_owned(),
+            name_key: Some(text::name_key(&new.name)),
+            name: text::name(&new.name).into_owned(),
             description: new.description,
             execution_type: new.execution_type,
             endpoint,
@@ -153,7 +154,7 @@ impl App {
 
     /// A user's functions in all workspaces, newest first.
     pub async fn functions(&self, caller: UserId, page: PageRequest) -> Result<Listed<Function>> {
-        self.store.functions_of_user(caller, page).await
+        Ok(self.store.functions_of_user(caller, page).await?.within(limits::PAGE_BYTES, size))
     }
 
     /// A workspace's functions, newest first.
@@ -164,7 +165,8 @@ impl App {
         page: PageRequest,
     ) -> Result<Listed<Function>> {
         self.workspace(caller, workspace).await?;
-        self.store.functions_of_workspace(workspace, page).await
+        let listed = self.store.functions_of_workspace(workspace, page).await?;
+        Ok(listed.within(limits::PAGE_BYTES, size))
     }
 
     /// Changes a function. New code, or another runtime for it, makes the next version.
@@ -320,13 +322,26 @@ pub fn faults(code: Option<(Language, &str)>, environment: Option<&BTreeMap<Stri
     faults
 }
 
+/// About how many bytes a function takes in a list, without its code.
+pub fn size(function: &Function) -> usize {
+    /// Its ids, times and numbers, and the names of its fields.
+    const REST: usize = 800;
+    let variables = function.settings.environment.keys().map(|key| key.len() + 8).sum::<usize>();
+    let reason = function.status_reason.as_ref().map_or(0, String::len);
+    REST + function.name.len() + function.description.len() + function.endpoint.len() + variables + reason
+}
+
 fn apply(function: &mut Function, changes: FunctionChanges) {
     fn set<T>(field: &mut T, change: Option<T>) {
         if let Some(value) = change {
             *field = value;
         }
     }
-    set(&mut function.name, changes.name.map(|name| name.trim().to_owned()));
+    let name = changes.name.map(|name| text::name(&name).into_owned());
+    if let Some(name) = name.filter(|name| *name != function.name) {
+        function.name_key = Some(text::name_key(&name));
+        function.name = name;
+    }
     set(&mut function.description, changes.description);
     set(&mut function.execution_type, changes.execution_type);
     set(&mut function.endpoint, changes.endpoint);
@@ -350,11 +365,11 @@ fn conflict(taken: Taken, function: &Function) -> Error {
     match taken {
         Taken::Name => Error::conflict(
             "FUNCTION_NAME_TAKEN",
-            format!("A function named '{}' is in this workspace already", function.name),
+            format!("This workspace already has a function named '{}'", function.name),
         ),
         Taken::Endpoint => Error::conflict(
             "ENDPOINT_TAKEN",
-            format!("The endpoint '{}' is taken in this workspace", function.endpoint),
+            format!("Another function in this workspace has the endpoint '{}'", function.endpoint),
         ),
     }
 }

@@ -30,7 +30,7 @@ const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_mi
 
 impl App {
     /// Invokes a user's function with an event (valid JSON). 404 if it isn't there or isn't theirs, 409 if it is
-    /// disabled, 429 if as much runs as may.
+    /// disabled, 429 if the limit of concurrent runs is reached.
     pub async fn invoke_as_user(
         self: &Arc<Self>,
         caller: UserId,
@@ -38,7 +38,7 @@ impl App {
         event: Bytes,
     ) -> Result<Invoked> {
         let function = self.function(caller, id).await?;
-        self.invoke(function, event).await
+        self.invoke(function, event, false).await
     }
 
     /// Likewise, for who has a key of its workspace. 401 if the key is no good.
@@ -49,13 +49,19 @@ impl App {
         event: Bytes,
     ) -> Result<Invoked> {
         let (function, _) = self.function_by_key(key, id).await?;
-        self.invoke(function, event).await
+        self.invoke(function, event, false).await
     }
 
-    /// Invokes a function's current version. The caller has been checked.
-    pub(crate) async fn invoke(self: &Arc<Self>, function: Function, event: Bytes) -> Result<Invoked> {
+    /// Invokes a function's current version. The caller has been checked. `by_trigger` says that a response is to be made of
+    /// the result.
+    pub(crate) async fn invoke(
+        self: &Arc<Self>,
+        function: Function,
+        event: Bytes,
+        by_trigger: bool,
+    ) -> Result<Invoked> {
         let version = function.current.clone();
-        self.invoke_version(function, version, event).await
+        self.invoke_version(function, version, event, by_trigger).await
     }
 
     /// Invokes a version of a function. The caller has been checked.
@@ -64,14 +70,15 @@ impl App {
         function: Function,
         version: Version,
         event: Bytes,
+        by_trigger: bool,
     ) -> Result<Invoked> {
         if !store::functions::is_invocable(&function) {
             return Err(Error::conflict(
                 "FUNCTION_DISABLED",
-                "The function is disabled; enable it to invoke it",
+                "The function is disabled. Enable it to invoke it",
             ));
         }
-        let job = self.new_job(&function, version.version, &event).await?;
+        let job = self.new_job(&function, version.version, &event, by_trigger).await?;
         if runs::runs_directly(&function, self.config.direct_limit) {
             return self.invoke_directly(function, version, job, event).await;
         }
@@ -95,7 +102,7 @@ impl App {
         // In its box at once: it is large, and each of those around it would move it.
         let run = Box::pin(self.clone().run_directly(function, version, job, event, told.clone()));
         let run = self.tasks.track_future(self.unless_stopping(run));
-        let mut run = GoesOn(Some(Box::pin(run)));
+        let mut run = GoesOn::new(run);
         let ran = match tokio::time::timeout(self.config.gateway_wait, &mut run).await {
             Ok(ran) => ran,
             Err(_) if told.swap(true, Ordering::SeqCst) => run.await,
@@ -134,7 +141,7 @@ impl App {
         }
         let message = Message { job_id: job.id, workspace_id: job.workspace_id };
         if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
-            warn!(job = %job.id, %error, "a job could not be queued; the janitor will");
+            warn!(job = %job.id, %error, "a job could not be queued; the janitor will queue it later");
             self.store.keep_job(job.id).await?;
         }
         Ok(job)
@@ -168,7 +175,7 @@ impl App {
             None => None,
         };
         let logs = self.logs(&job).await?;
-        Ok(Ran { job, output, logs })
+        Ok(Ran { job, output, logs, response: None })
     }
 
     /// Resolves when all runs that this process began are over.
@@ -185,9 +192,18 @@ impl App {
 }
 
 /// Work that goes on in a task of its own if it is dropped before its end.
-struct GoesOn<F>(Option<Pin<Box<F>>>)
+pub(crate) struct GoesOn<F>(Option<Pin<Box<F>>>)
 where
     F: Future<Output: Send> + Send + 'static;
+
+impl<F> GoesOn<F>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    pub(crate) fn new(work: F) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
 
 impl<F> Future for GoesOn<F>
 where

@@ -65,7 +65,7 @@ impl App {
             }
         }
         if requeued > 0 {
-            info!(requeued, "jobs that were left are queued again");
+            info!(requeued, "queued jobs again that a stopped process had left");
         }
         Ok(requeued)
     }
@@ -109,7 +109,7 @@ impl App {
     pub(crate) async fn send_again(&self, job: &Job) {
         let message = Message { job_id: job.id, workspace_id: job.workspace_id };
         if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
-            warn!(job = %job.id, %error, "a job could not be queued again; the next look will");
+            warn!(job = %job.id, %error, "a job could not be queued again; the janitor will try later");
         }
     }
 
@@ -123,7 +123,7 @@ impl App {
             match self.sweep_one(sweep, now).await {
                 Ok(done) => more |= !done,
                 Err(error) => {
-                    warn!(deleted = ?sweep.what, %error, "what was deleted could not be swept; it will be");
+                    warn!(deleted = ?sweep.what, %error, "the data of something deleted could not be removed; the janitor will try later");
                     self.store.swept(sweep, Some(now + LATER)).await?;
                 }
             }

@@ -73,11 +73,11 @@ impl App {
         let status = job.status.as_str();
         Err(Error::conflict(
             "JOB_NOT_PENDING",
-            format!("Only a pending job can be cancelled; this one is {status}"),
+            format!("Only a pending job can be cancelled, and this one is {status}"),
         ))
     }
 
-    /// Runs a job's input on its version once more, as a new job.
+    /// Runs a job again: a new job with the same input and the same version.
     pub async fn retry_job(self: &Arc<Self>, caller: UserId, id: JobId) -> Result<Invoked> {
         let (job, function) = self.job_and_function(caller, id).await?;
         let version = match job.version == function.current.version {
@@ -86,7 +86,7 @@ impl App {
         };
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
         let event = Bytes::from(self.store.text(&job.input).await?);
-        self.invoke_version(function, version, event).await
+        self.invoke_version(function, version, event, job.by_trigger).await
     }
 
     async fn job_and_function(&self, caller: UserId, id: JobId) -> Result<(Job, domain::Function)> {

@@ -4,6 +4,7 @@
 //! taken?) are kept here, and say what is wrong as [`domain::Error`].
 
 pub mod auth_keys;
+pub mod base64;
 pub mod environment;
 pub mod figures;
 pub mod functions;
@@ -49,6 +50,8 @@ pub struct Config {
     pub sync_patience: Duration,
     /// How many passwords may be hashed at once: each takes 19 MiB.
     pub password_hashes: usize,
+    /// How many registrations one source may make in five minutes; 0 for any number.
+    pub registrations_per_source: u64,
 }
 
 impl Default for Config {
@@ -59,6 +62,7 @@ impl Default for Config {
             sync_grace: Duration::from_millis(5),
             sync_patience: Duration::from_secs(10),
             password_hashes: 2,
+            registrations_per_source: domain::limits::REGISTRATIONS_PER_SOURCE,
         }
     }
 }
@@ -135,11 +139,11 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What a caller hears who found as much running as may.
+/// What a caller hears when the limit of concurrent runs is reached.
 pub(crate) fn busy(retry_after: Duration) -> Error {
     Error::new(
         Kind::TooMany { retry_after },
         "CONCURRENCY_LIMIT",
-        "As much runs at once as may; try again when something has finished",
+        "The limit of concurrent runs is reached. Try again after the time in Retry-After",
     )
 }

@@ -143,6 +143,7 @@ mod tests {
             owner_id: UserId(1),
             version: 1,
             execution_type: ExecutionType::Sync,
+            by_trigger: false,
             status: JobStatus::Success,
             input: Payload::Inline("x".repeat(input)),
             output: Some(Payload::Blob { key: "k".into(), bytes: output }),

@@ -11,7 +11,7 @@ use ports::{Durability, Invocation, RuntimeError};
 use store::payloads::Part;
 use tracing::{error, warn};
 
-use crate::{App, busy};
+use crate::{App, busy, http_trigger};
 
 /// A run that ended, with its texts at hand.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Ran {
     pub output: Option<String>,
     /// What it printed.
     pub logs: Logs,
+    /// Of a job that an HTTP trigger began, the response that its result stands for, where that is at hand.
+    pub response: Option<http_trigger::Response>,
 }
 
 /// What became of a job that a worker had.
@@ -38,7 +40,13 @@ pub(crate) enum Step {
 
 impl App {
     /// A job of this function, accepted now.
-    pub(crate) async fn new_job(&self, function: &Function, version: u32, event: &Bytes) -> Result<Job> {
+    pub(crate) async fn new_job(
+        &self,
+        function: &Function,
+        version: u32,
+        event: &Bytes,
+        by_trigger: bool,
+    ) -> Result<Job> {
         let id = self.random.job_id();
         let text = String::from_utf8(event.to_vec()).map_err(Error::internal)?;
         let durability = match runs_directly(function, self.config.direct_limit) {
@@ -52,6 +60,7 @@ impl App {
             owner_id: function.owner_id,
             version,
             execution_type: function.execution_type,
+            by_trigger,
             status: JobStatus::Pending,
             input: self.store.keep(function.id, id, Part::Input, text, durability).await?,
             output: None,
@@ -96,7 +105,8 @@ impl App {
         };
         let (after, ran, refused) = match ran {
             Ok(outcome) => {
-                let (after, ran) = self.ended(&job, outcome).await?;
+                let (outcome, response) = judged(&job, outcome);
+                let (after, ran) = self.ended(&job, outcome, response).await?;
                 (after, ran, None)
             }
             Err(RuntimeError::Busy { retry_after }) => {
@@ -109,7 +119,7 @@ impl App {
             }
             Err(RuntimeError::Failed(reason)) => {
                 let after = self.gave_up(&job, &reason);
-                let ran = Ran { job: after.clone(), output: None, logs: Logs::default() };
+                let ran = Ran { job: after.clone(), output: None, logs: Logs::default(), response: None };
                 (after, ran, Some(could_not_run(&reason)))
             }
         };
@@ -144,11 +154,12 @@ impl App {
         let invocation = invocation(function.clone(), version, &job, event, domain::job::LEASE_MARGIN / 2);
         match self.runtime.invoke(invocation).await {
             Ok(outcome) => {
+                let (outcome, response) = judged(&job, outcome);
                 let failed = outcome.result.is_err();
                 if failed && let Next::Retry(after) = job.after_failure(&function.settings) {
                     return self.give_back(&job, job.clone(), after).await;
                 }
-                let (after, ran) = self.ended(&job, outcome).await?;
+                let (after, ran) = self.ended(&job, outcome, response).await?;
                 let written = self.store.step_from_running(&job, &after).await?;
                 Ok(if written { Step::Finished(Box::new(ran)) } else { Step::Lost })
             }
@@ -159,7 +170,7 @@ impl App {
                 Ok(if written { Step::Again(retry_after) } else { Step::Lost })
             }
             Err(RuntimeError::Failed(reason)) => {
-                warn!(job = %job.id, attempt = job.attempts, reason, "the platform failed around a run");
+                warn!(job = %job.id, attempt = job.attempts, reason, "the platform failed to run a job");
                 let mut tried = job.clone();
                 tried.faults += 1;
                 match tried.after_fault() {
@@ -181,14 +192,15 @@ impl App {
     }
 
     /// The job as an outcome leaves it. Large texts are kept first, under a name that is this lease's own.
-    async fn ended(&self, job: &Job, outcome: Outcome) -> Result<(Job, Ran)> {
+    async fn ended(
+        &self,
+        job: &Job,
+        outcome: Outcome,
+        response: Option<http_trigger::Response>,
+    ) -> Result<(Job, Ran)> {
         let lease = job.lease.as_ref().map(|lease| lease.id.clone()).unwrap_or_default();
         let mut after = job.clone();
         let (status, output) = match outcome.result {
-            Ok(output) if output.len() > limits::OUTPUT => {
-                after.error = Some(too_large(output.len()));
-                (JobStatus::Error, None)
-            }
             Ok(output) => (JobStatus::Success, Some(output)),
             Err(text) => {
                 after.error = Some(cut_error(&text));
@@ -206,7 +218,7 @@ impl App {
         after.duration_us = Some((outcome.duration * 1000.0).max(0.0) as u64);
         after.cold_start = outcome.cold_start;
         after.finish(status, self.clock.now());
-        let ran = Ran { job: after.clone(), output, logs: outcome.logs };
+        let ran = Ran { job: after.clone(), output, logs: outcome.logs, response };
         Ok((after, ran))
     }
 
@@ -224,10 +236,24 @@ impl App {
         let mut after = job.clone();
         let times = if job.attempts == 1 { "once".to_owned() } else { format!("{} times", job.attempts) };
         after.error = Some(cut_error(&format!(
-            "PlatformError: the platform failed to run this ({times} tried): {reason}"
+            "PlatformError: the platform could not run this (tried {times}): {reason}"
         )));
         after.finish(JobStatus::Error, self.clock.now());
         after
+    }
+}
+
+/// The outcome of a job's run by the platform's own rules: a result that is too large, or that is no response where one is
+/// waited for, is a run that failed. And that response.
+fn judged(job: &Job, outcome: Outcome) -> (Outcome, Option<http_trigger::Response>) {
+    let failed = |text| Outcome { result: Err(text), ..outcome.clone() };
+    match &outcome.result {
+        Ok(output) if output.len() > limits::OUTPUT => (failed(too_large(output.len())), None),
+        Ok(output) if job.by_trigger => match http_trigger::response(output) {
+            Ok(response) => (outcome, Some(response)),
+            Err(why) => (failed(why), None),
+        },
+        _ => (outcome, None),
     }
 }
 
@@ -252,8 +278,8 @@ fn invocation(
 
 fn too_large(bytes: usize) -> String {
     format!(
-        "ResultTooLarge: the handler returned {bytes} bytes of JSON; at most {} can be carried. Store large results \
-         elsewhere and return where they are.",
+        "ResultTooLarge: the handler returned {bytes} bytes of JSON; at most {} are allowed. Store large results \
+         elsewhere and return a link to them.",
         limits::OUTPUT
     )
 }

@@ -1,22 +1,39 @@
 //! Registering and logging in.
 
-use domain::{Error, Result, User, UserId};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Error, Result, User, UserId, text};
+use store::logins::{Full, Try};
+use tokio::time::Instant;
 
 use crate::App;
+use crate::invocations::GoesOn;
+
+/// How long a login waits for others to be decided, and how often it looks.
+const UNDECIDED: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Who wants to register. Lengths and characters have been checked.
 pub struct NewUser {
-    /// Unique whatever its case.
+    /// The username, unique regardless of case.
     pub username: String,
-    /// What to call them.
+    /// The person's name.
     pub name: String,
     /// In the clear.
     pub password: String,
 }
 
 impl App {
-    /// Registers. 400 if the username is taken.
-    pub async fn register(&self, new: NewUser) -> Result<User> {
+    /// Registers from `source` (an address). 400 if the username is taken, 429 when that source registered too many.
+    pub async fn register(&self, source: &str, new: NewUser) -> Result<User> {
+        let limit = self.config.registrations_per_source;
+        if limit > 0
+            && let Err(wait) = self.store.count_registration(source, limit, self.clock.now()).await?
+        {
+            let message = "Too many registrations from your address. Try again after the time in Retry-After";
+            return Err(Error::too_many(wait, message));
+        }
         // Asked first because hashing is dear; the write asks again, and that one counts.
         if self.store.user_by_name(&new.username).await?.is_some() {
             return Err(Error::new(
@@ -30,7 +47,7 @@ impl App {
         let user = User {
             id: self.random.user_id(),
             username: new.username,
-            name: new.name.trim().to_owned(),
+            name: text::name(&new.name).into_owned(),
             password_hash,
             created_at: now,
             updated_at: now,
@@ -41,17 +58,43 @@ impl App {
 
     /// Logs in from `source` (an address). 401 if the name or the password is wrong, in the same words and time for
     /// both; 429 when they were wrong too often.
-    pub async fn log_in(&self, source: &str, username: &str, password: &str) -> Result<User> {
-        if let Err(wait) = self.store.count_login(source, username, self.clock.now()).await? {
-            return Err(Error::too_many(wait, "Too many wrong passwords; wait before the next try"));
-        }
+    ///
+    /// It goes on when the caller hangs up: a right password would stay counted as a wrong one.
+    pub async fn log_in(self: &Arc<Self>, source: &str, username: &str, password: &str) -> Result<User> {
+        let (app, source) = (self.clone(), source.to_owned());
+        let (username, password) = (username.to_owned(), password.to_owned());
+        let login = async move { app.check_login(&source, &username, &password).await };
+        GoesOn::new(self.tasks.track_future(login)).await
+    }
+
+    async fn check_login(&self, source: &str, username: &str, password: &str) -> Result<User> {
+        let counted = self.begin_login(source, username).await?;
         let user = self.store.user_by_name(username).await?;
         let hash = user.as_ref().map(|user| user.password_hash.as_str());
-        if !self.passwords.verify(password, hash).await? {
-            return Err(Error::unauthenticated("Incorrect username or password"));
+        let right = self.passwords.verify(password, hash).await?;
+        self.store.end_login(counted, right).await?;
+        user.filter(|_| right).ok_or_else(|| Error::unauthenticated("Incorrect username or password"))
+    }
+
+    /// Counts a login. While others of its name or source are not decided, it waits to see whether they were right.
+    async fn begin_login(&self, source: &str, username: &str) -> Result<Try> {
+        let until = Instant::now() + UNDECIDED;
+        loop {
+            let Full { wait, undecided } =
+                match self.store.begin_login(source, username, self.clock.now()).await? {
+                    Ok(counted) => return Ok(counted),
+                    Err(full) => full,
+                };
+            if !undecided || Instant::now() >= until {
+                // They may be decided in a moment.
+                let wait = if undecided { LOOK } else { wait };
+                return Err(Error::too_many(
+                    wait,
+                    "Too many wrong passwords. Try again after the time in Retry-After",
+                ));
+            }
+            tokio::time::sleep(LOOK).await;
         }
-        self.store.uncount_login(source, username).await?;
-        user.ok_or_else(|| Error::internal("a password was right for nobody"))
     }
 
     /// The user with this id. 401 if there is none: their token outlived them.

@@ -1,6 +1,6 @@
 //! Workspaces.
 
-use domain::{Result, UserId, Workspace, WorkspaceId};
+use domain::{Result, UserId, Workspace, WorkspaceId, limits, text};
 use store::workspaces::not_found;
 
 use crate::{App, Listed, PageRequest};
@@ -16,7 +16,8 @@ impl App {
         let now = self.clock.now();
         let workspace = Workspace {
             id: self.random.workspace_id(),
-            name: name.trim().to_owned(),
+            name_key: Some(text::name_key(name)),
+            name: text::name(name).into_owned(),
             description,
             owner_id: owner,
             revision: 1,
@@ -29,7 +30,12 @@ impl App {
 
     /// A user's workspaces, newest first.
     pub async fn workspaces(&self, owner: UserId, page: PageRequest) -> Result<Listed<Workspace>> {
-        self.store.workspaces(owner, page).await
+        /// Its ids, times and numbers, and the names of its fields.
+        const REST: usize = 300;
+        let size = |workspace: &Workspace| {
+            REST + workspace.name.len() + workspace.description.as_ref().map_or(0, String::len)
+        };
+        Ok(self.store.workspaces(owner, page).await?.within(limits::PAGE_BYTES, size))
     }
 
     /// A user's workspace. 404 if it isn't there, or isn't theirs.
@@ -48,8 +54,9 @@ impl App {
     ) -> Result<Workspace> {
         let before = self.workspace(caller, id).await?;
         let mut after = before.clone();
-        if let Some(name) = name {
-            after.name = name.trim().to_owned();
+        if let Some(name) = name.map(text::name).filter(|name| *name != before.name) {
+            after.name_key = Some(text::name_key(&name));
+            after.name = name.into_owned();
         }
         if description.is_some() {
             after.description = description;

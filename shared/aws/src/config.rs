@@ -3,6 +3,7 @@
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use domain::limits::REGISTRATIONS_PER_SOURCE;
 
 /// Where things are. Read once in `main`; a binary needs only what it uses, and [`Clients`] says what is missing.
 ///
@@ -26,6 +27,10 @@ pub struct Config {
     pub token_secret_id: Option<String>,
     /// `PUBLIC_URL`: where callers reach the platform, if requests don't tell: behind a CDN that sends another `Host`.
     pub public_url: Option<String>,
+    /// `ENVIRONMENT`: the name of the deployment, such as `prod`.
+    pub environment: Option<String>,
+    /// `REGISTRATIONS_PER_SOURCE`: how many users one address may register in five minutes; 0 for any number.
+    pub registrations_per_source: Option<String>,
     /// `WARM_UP`: which parts (`table`, `runtime`) are asked something before the first request, so that connections
     /// are there when it comes.
     pub warm_up: Vec<String>,
@@ -56,6 +61,15 @@ impl Config {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
+    /// How many users one address may register in five minutes.
+    pub fn registrations_per_source(&self) -> Result<u64, ConfigError> {
+        let Some(text) = &self.registrations_per_source else { return Ok(REGISTRATIONS_PER_SOURCE) };
+        text.parse().map_err(|_| ConfigError::Wrong {
+            name: "REGISTRATIONS_PER_SOURCE",
+            reason: format!("{text:?} must be a whole number, 0 for no limit"),
+        })
+    }
+
     /// Reads variables by name. One that is empty counts as absent.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &str| variable(name).filter(|value| !value.is_empty());
@@ -73,6 +87,8 @@ impl Config {
             execution_role_arn: read("EXECUTION_ROLE_ARN"),
             token_secret_id: read("TOKEN_SECRET_ID"),
             public_url: read("PUBLIC_URL"),
+            environment: read("ENVIRONMENT"),
+            registrations_per_source: read("REGISTRATIONS_PER_SOURCE"),
             warm_up: list("WARM_UP").collect(),
             s3_path_style: read("AWS_ENDPOINT_URL").is_some(),
         }
@@ -207,6 +223,13 @@ mod tests {
     fn an_endpoint_of_ones_own_means_path_style() {
         assert!(!config(&[("AWS_ENDPOINT_URL", "")]).s3_path_style);
         assert!(config(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]).s3_path_style);
+    }
+
+    #[test]
+    fn registrations_are_limited_unless_they_are_not() {
+        let limit = |text| config(&[("REGISTRATIONS_PER_SOURCE", text)]).registrations_per_source();
+        assert_eq!((limit(""), limit("0"), limit("7")), (Ok(300), Ok(0), Ok(7)));
+        assert!(limit("many").is_err_and(|error| error.to_string().contains("REGISTRATIONS_PER_SOURCE")));
     }
 
     #[test]

@@ -121,11 +121,14 @@ impl Home {
                 // API Gateway does, and overrules what stands in an answer.
                 cors: false,
                 public_url: self.config.public_url.clone(),
+                environment: self.config.environment.clone().unwrap_or_else(|| "aws".to_owned()),
                 max_answer: Some(MAX_ANSWER),
                 ..web::Config::default()
             },
         });
-        let app = Arc::new(App::new(self.parts.clone(), app_config()));
+        let settings =
+            app::Config { registrations_per_source: self.config.registrations_per_source()?, ..app_config() };
+        let app = Arc::new(App::new(self.parts.clone(), settings));
         let state = AppState { app, web: web.clone() };
         let site = Site::new(web, web::style::FASTAPI);
         let site = self.apis.iter().fold(site, |site, api| site.api(api(), state.clone()));

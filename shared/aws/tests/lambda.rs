@@ -79,6 +79,7 @@ impl Home {
 
 fn function(current: Version, settings: Settings) -> Function {
     Function {
+        name_key: None,
         id: current.function_id,
         workspace_id: WorkspaceId::from_random([1; 16]),
         owner_id: UserId(1),

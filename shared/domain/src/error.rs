@@ -130,7 +130,7 @@ impl Error {
             ..Self::new(
                 Kind::Unavailable,
                 "UNAVAILABLE",
-                "The service is busy or a part of it is away; try again",
+                "The service is overloaded or partly unavailable. Try again in a moment",
             )
         }
     }
@@ -139,7 +139,7 @@ impl Error {
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self {
             source: Some(source.into()),
-            ..Self::new(Kind::Internal, "INTERNAL_ERROR", "Something went wrong on our side")
+            ..Self::new(Kind::Internal, "INTERNAL_ERROR", "Something went wrong on the server")
         }
     }
 }

@@ -88,7 +88,7 @@ pub struct Version {
     pub function_id: FunctionId,
     /// 1, 2, …
     pub version: u32,
-    /// What it is written in.
+    /// The language.
     pub language: Language,
     /// How the shim gets at it.
     pub module: Module,
@@ -123,9 +123,13 @@ pub struct Function {
     pub workspace_id: WorkspaceId,
     /// Whose that is.
     pub owner_id: UserId,
-    /// Trimmed; unique in its workspace whatever its case.
+    /// As [`text::name`](crate::text::name) makes it.
     pub name: String,
-    /// Free text; empty if not given.
+    /// What it is unique by in its workspace, as [`text::name_key`](crate::text::name_key) makes it. `None` in records from
+    /// when that was the name's lower case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_key: Option<String>,
+    /// The description; may be empty.
     pub description: String,
     /// Whether callers wait.
     pub execution_type: ExecutionType,

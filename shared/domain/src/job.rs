@@ -14,7 +14,7 @@ use crate::{ExecutionType, FunctionId, JobId, Logs, Settings, Timestamp, UserId,
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
-    /// Accepted, not begun.
+    /// Accepted, and not started yet.
     Pending,
     /// A worker has it, until its lease ends.
     Running,
@@ -22,7 +22,7 @@ pub enum JobStatus {
     Success,
     /// The handler failed, or the platform gave up.
     Error,
-    /// Withdrawn before it began.
+    /// Cancelled before it started.
     Cancelled,
 }
 
@@ -83,6 +83,9 @@ pub struct Job {
     pub version: u32,
     /// Whether a caller waited.
     pub execution_type: ExecutionType,
+    /// Whether an HTTP trigger began it: then its result must be one that can be sent as a response.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_trigger: bool,
     /// Where it stands.
     pub status: JobStatus,
     /// The event: JSON, exactly as it came.
@@ -98,16 +101,16 @@ pub struct Job {
     pub logs: Option<Payload>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When its last attempt began.
+    /// When its last attempt started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// When it became final.
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
     /// Microseconds that the handler took in its last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_us: Option<u64>,
-    /// How often it was begun.
+    /// How often it was started.
     pub attempts: u32,
     /// How many of those the platform itself spoiled.
     pub faults: u32,

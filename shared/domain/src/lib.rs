@@ -11,6 +11,7 @@ pub mod job;
 pub mod limits;
 pub mod logs;
 pub mod metrics;
+pub mod text;
 pub mod time;
 pub mod user;
 pub mod workspace;

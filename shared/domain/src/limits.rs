@@ -22,10 +22,10 @@ pub const ERROR: usize = 64 * 1024;
 pub const ENVIRONMENT: usize = 4 * 1024;
 /// Payloads larger than this, in bytes, live in the blob store and not in the table (DynamoDB items end at 400 KB).
 pub const INLINE_PAYLOAD: usize = 64 * 1024;
-/// A list's page, when the caller doesn't say.
+/// A page of jobs or versions, when the caller doesn't say.
 pub const PAGE: usize = 50;
-/// A list's page at most.
-pub const MAX_PAGE: usize = 100;
+/// A page of any other list, when the caller doesn't say: all there is, up to this.
+pub const WHOLE_LIST: usize = 1000;
 /// What a page holds at most of texts, in bytes, whatever its `limit`: an answer through Lambda ends at 6 MB.
 pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a SYNC caller is kept waiting before 202: just under the gateway's 30 s.
@@ -40,5 +40,7 @@ pub const PLATFORM_ATTEMPTS: u32 = 5;
 pub const WRONG_PASSWORDS_PER_NAME: u64 = 10;
 /// Wrong passwords from one source, per window, before 429.
 pub const WRONG_PASSWORDS_PER_SOURCE: u64 = 300;
-/// The window of the two limits above.
-pub const WRONG_PASSWORD_WINDOW: Duration = Duration::from_secs(300);
+/// Registrations from one source, per window, before 429, unless the operator set another number.
+pub const REGISTRATIONS_PER_SOURCE: u64 = 300;
+/// The window of the three limits above.
+pub const COUNTING_WINDOW: Duration = Duration::from_secs(300);

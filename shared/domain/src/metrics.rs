@@ -105,11 +105,11 @@ impl Counters {
         self.cancelled += other.cancelled;
     }
 
-    /// Percent of the runs that succeeded, 2 decimals; 0 when nothing ran.
+    /// The fraction of the runs that succeeded, from 0 to 1 with 4 decimals; 0 when nothing ran.
     pub fn success_rate(&self) -> f64 {
         match self.executions() {
             0 => 0.0,
-            all => (self.success as f64 * 10_000.0 / all as f64).round() / 100.0,
+            all => (self.success as f64 * 10_000.0 / all as f64).round() / 10_000.0,
         }
     }
 

@@ -11,7 +11,7 @@ pub struct User {
     pub id: UserId,
     /// As typed; unique whatever its case.
     pub username: String,
-    /// What to call them.
+    /// The person's name.
     pub name: String,
     /// argon2id, in PHC string format. Never leaves the platform.
     pub password_hash: String,

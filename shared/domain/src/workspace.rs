@@ -9,8 +9,12 @@ use crate::{Timestamp, UserId, WorkspaceId};
 pub struct Workspace {
     /// Random, unique.
     pub id: WorkspaceId,
-    /// Trimmed; unique among its owner's whatever its case.
+    /// As [`text::name`](crate::text::name) makes it.
     pub name: String,
+    /// What it is unique by among its owner's, as [`text::name_key`](crate::text::name_key) makes it. `None` in records from
+    /// when that was the name's lower case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_key: Option<String>,
     /// Free text, if given.
     pub description: Option<String>,
     /// Whose it is.
@@ -21,9 +25,4 @@ pub struct Workspace {
     pub created_at: Timestamp,
     /// When its name or description last changed.
     pub updated_at: Timestamp,
-}
-
-/// How names are compared: `Blog` and `bLOG` are the same name.
-pub fn name_key(name: &str) -> String {
-    name.trim().to_lowercase()
 }

@@ -32,8 +32,8 @@ pub struct Invocation {
 /// Why a run did not come to an outcome. None of these is the user code's doing.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// As much runs as may; when to come back. The code has not been begun.
-    #[error("as much runs at once as may")]
+    /// The limit of concurrent runs is reached; when to come back. The code has not been begun.
+    #[error("the limit of concurrent runs is reached")]
     Busy {
         /// How long to wait before another try.
         retry_after: Duration,

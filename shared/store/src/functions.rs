@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::workspace::name_key;
 use domain::{Error, Function, FunctionId, Result, Status, Timestamp, UserId, Version, WorkspaceId};
 use ports::{Change, Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
 
 use crate::keys::Scope;
 use crate::sweeps::{Deleted, Sweep};
 use crate::workspaces::changed_meanwhile;
-use crate::{Listed, PageRequest, Read, Store, items, keys, metrics, workspaces};
+use crate::{Listed, PageRequest, Read, Store, items, keys, metrics, names, workspaces};
 
 /// What a caller hears of a function that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
@@ -36,7 +35,7 @@ impl Store {
             vec![Change::Add(metrics::FUNCTIONS.into(), 1)],
             Condition::None,
         );
-        let writes = vec![
+        let mut writes = vec![
             Write::Check(keys::workspace(function.workspace_id), Condition::Present(vec![])),
             Write::Put(name_claim(function), Condition::Absent),
             Write::Put(endpoint_claim(function), Condition::Absent),
@@ -44,11 +43,14 @@ impl Store {
             Write::Put(version_item(&function.current)?, Condition::Absent),
             count,
         ];
+        let name_check = writes.len();
+        writes.extend(check_name(function, None));
         match self.table.write(writes, Durability::Crash).await {
             Ok(()) => Ok(Ok(())),
             Err(TableError::Condition { index: 0 }) => Err(workspaces::not_found()),
             Err(TableError::Condition { index: 1 }) => Ok(Err(Taken::Name)),
             Err(TableError::Condition { index: 2 }) => Ok(Err(Taken::Endpoint)),
+            Err(TableError::Condition { index }) if index == name_check => Ok(Err(Taken::Name)),
             Err(error) => Err(error.into()),
         }
     }
@@ -58,20 +60,23 @@ impl Store {
         let unchanged = Check::Equals("revision", before.revision.into());
         let mut writes = Vec::new();
         let mut taken = Vec::new();
-        if name_key(&before.name) != name_key(&after.name) {
+        if held(before) != held(after) {
             writes.push(Write::Put(name_claim(after), Condition::Absent));
             taken.push(Taken::Name);
+            if let Some(check) = check_name(after, Some(&held(before))) {
+                writes.push(check);
+                taken.push(Taken::Name);
+            }
         }
         if before.endpoint != after.endpoint {
             writes.push(Write::Put(endpoint_claim(after), Condition::Absent));
             taken.push(Taken::Endpoint);
         }
-        for what in &taken {
-            let old = match what {
-                Taken::Name => name_claim(before),
-                Taken::Endpoint => endpoint_claim(before),
-            };
-            writes.push(Write::Delete(old.key, Condition::None));
+        if held(before) != held(after) {
+            writes.push(Write::Delete(name_claim(before).key, Condition::None));
+        }
+        if before.endpoint != after.endpoint {
+            writes.push(Write::Delete(endpoint_claim(before).key, Condition::None));
         }
         if after.latest_version > before.latest_version {
             writes.push(Write::Put(version_item(&after.current)?, Condition::Absent));
@@ -155,7 +160,7 @@ impl Store {
         partition: String,
         page: PageRequest,
     ) -> Result<Listed<Function>> {
-        self.list(Query {
+        self.list_all(Query {
             index,
             partition,
             sort: Sort::Prefix(keys::FUNCTION_PREFIX.into()),
@@ -231,7 +236,15 @@ fn function_id(item: &Item) -> Result<FunctionId> {
 }
 
 fn name_claim(function: &Function) -> Item {
-    claim(keys::function_name(function.workspace_id, &name_key(&function.name)), function)
+    claim(keys::function_name(function.workspace_id, &held(function)), function)
+}
+
+fn held(function: &Function) -> String {
+    names::held(&function.name, function.name_key.as_deref())
+}
+
+fn check_name(function: &Function, own: Option<&str>) -> Option<Write> {
+    names::check(|name| keys::function_name(function.workspace_id, name), &function.name, own)
 }
 
 fn endpoint_claim(function: &Function) -> Item {

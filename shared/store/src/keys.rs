@@ -5,13 +5,14 @@
 //! | a user by id | `USER#id` / `PROFILE` |
 //! | a user by username | `USERNAME#lower` / `UNIQUE`, then by id |
 //! | how often a password was wrong | `LOGIN#source#…` / `WINDOW` |
+//! | how often a source registered somebody | `REGISTER#source` / `WINDOW` |
 //! | a workspace | `WORKSPACE#id` / `META` |
-//! | is a workspace name taken | `USER#owner` / `WNAME#lower` |
+//! | is a workspace name taken | `USER#owner` / `WNAME#folded` |
 //! | a user's workspaces, newest first | GSI1 `USER#owner` / `WORKSPACE#created#id` |
 //! | an auth key | `WORKSPACE#id` / `KEY#id` |
 //! | a workspace's auth keys, newest first | GSI1 `WORKSPACE#id` / `KEY#created#id` |
 //! | a function (with its current version) | `FUNCTION#id` / `META` |
-//! | is a function name, an endpoint taken | `WORKSPACE#id` / `FNAME#lower`, `ENDPOINT#path` |
+//! | is a function name, an endpoint taken | `WORKSPACE#id` / `FNAME#folded`, `ENDPOINT#path` |
 //! | a workspace's functions, newest first | GSI1 `WORKSPACE#id` / `FUNCTION#created#id` |
 //! | a user's functions, newest first | GSI2 `USER#owner` / `FUNCTION#created#id` |
 //! | a version; a function's versions | `FUNCTION#id` / `VERSION#000001`; prefix `VERSION#` |
@@ -70,8 +71,13 @@ pub fn username(username: &str) -> Key {
 
 /// The count of wrong passwords of a source, for a name or for all.
 pub fn login(source: &str, username: Option<&str>) -> Key {
-    let name = username.map(str::to_lowercase).unwrap_or_default();
+    let name = username.map(str::to_ascii_lowercase).unwrap_or_default();
     Key::new(format!("LOGIN#{source}#{name}"), "WINDOW")
+}
+
+/// The count of a source's registrations.
+pub fn registrations(source: &str) -> Key {
+    Key::new(format!("REGISTER#{source}"), "WINDOW")
 }
 
 /// A workspace's record.
@@ -84,7 +90,7 @@ pub fn workspace_partition(id: WorkspaceId) -> String {
     format!("WORKSPACE#{id}")
 }
 
-/// The claim to a workspace's name. `name` as [`domain::workspace::name_key`] makes it.
+/// The claim to a workspace's name. `name` as [`domain::text::name_key`] makes it.
 pub fn workspace_name(owner: UserId, name: &str) -> Key {
     Key::new(user_partition(owner), format!("WNAME#{name}"))
 }
@@ -114,7 +120,7 @@ pub fn function_partition(id: FunctionId) -> String {
     format!("FUNCTION#{id}")
 }
 
-/// The claim to a function's name. `name` as [`domain::workspace::name_key`] makes it.
+/// The claim to a function's name. `name` as [`domain::text::name_key`] makes it.
 pub fn function_name(workspace: WorkspaceId, name: &str) -> Key {
     Key::new(workspace_partition(workspace), format!("{NAME_PREFIX}{name}"))
 }

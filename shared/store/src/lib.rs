@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod keys;
 pub mod logins;
 pub mod metrics;
+mod names;
 pub mod payloads;
 pub mod sweeps;
 pub mod users;
@@ -109,6 +110,25 @@ impl Store {
         let Page { items, next } = self.table.query(&query).await?;
         let places = items.iter().map(|item| place(item, query.index)).collect();
         Ok(Listed { items: items.into_iter().map(items::read).collect::<Result<_>>()?, next, places })
+    }
+
+    /// As much of a list as was asked for, page after page; for entities that are small.
+    async fn list_all<T: DeserializeOwned>(&self, mut query: Query) -> Result<Listed<T>> {
+        let limit = query.limit;
+        let mut listed = self.list(query.clone()).await?;
+        while let (Some(next), Some(left)) = (listed.next.take(), limit.checked_sub(listed.items.len())) {
+            if left == 0 {
+                listed.next = Some(next);
+                break;
+            }
+            query.limit = left;
+            query.after = Some(next);
+            let page = self.list(query.clone()).await?;
+            listed.items.extend(page.items);
+            listed.places.extend(page.places);
+            listed.next = page.next;
+        }
+        Ok(listed)
     }
 
     async fn put(&self, item: Item, condition: Condition) -> Result<(), TableError> {

@@ -1,11 +1,10 @@
 //! Workspaces and their auth keys.
 
-use domain::workspace::name_key;
 use domain::{AuthKey, Error, KeyId, Result, Timestamp, UserId, Workspace, WorkspaceId};
 use ports::{Check, Condition, Durability, Index, Item, Query, Sort, Write};
 
 use crate::sweeps::{Deleted, Sweep};
-use crate::{Listed, PageRequest, Store, conflict, items, keys};
+use crate::{Listed, PageRequest, Store, conflict, items, keys, names};
 
 /// What a caller hears of a workspace that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
@@ -15,30 +14,34 @@ pub fn not_found() -> Error {
 impl Store {
     /// Stores a new workspace. 409 if its owner has one of this name.
     pub async fn create_workspace(&self, workspace: &Workspace) -> Result<()> {
-        let writes = vec![
-            Write::Put(claim(workspace), Condition::Absent),
+        let mut writes = vec![
             Write::Put(workspace_item(workspace)?, Condition::Absent),
+            Write::Put(claim(workspace), Condition::Absent),
         ];
-        self.write_named(writes, &workspace.name).await
+        writes.extend(check_name(workspace, None));
+        self.table.write(writes, Durability::Crash).await.map_err(|error| {
+            conflict(error, |index| match index {
+                0 => Error::internal("a workspace id was drawn twice"),
+                _ => name_taken(&workspace.name),
+            })
+        })
     }
 
     /// Stores a changed workspace. 409 if its owner has another of this name, 404 if it is gone.
     pub async fn update_workspace(&self, before: &Workspace, after: &Workspace) -> Result<()> {
         let unchanged = Check::Equals("revision", before.revision.into());
-        let mut writes = Vec::new();
-        if name_key(&before.name) != name_key(&after.name) {
-            writes.push(Write::Put(claim(after), Condition::Absent));
+        let mut writes = vec![Write::Put(workspace_item(after)?, Condition::Present(vec![unchanged]))];
+        if held(before) != held(after) {
             writes.push(Write::Delete(claim(before).key, Condition::None));
+            writes.push(Write::Put(claim(after), Condition::Absent));
+            writes.extend(check_name(after, Some(&held(before))));
         }
-        let renamed = !writes.is_empty();
-        writes.push(Write::Put(workspace_item(after)?, Condition::Present(vec![unchanged])));
-        match self.table.write(writes, Durability::Crash).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(conflict(error, |index| match index {
-                0 if renamed => name_taken(&after.name),
-                _ => changed_meanwhile(),
-            })),
-        }
+        self.table.write(writes, Durability::Crash).await.map_err(|error| {
+            conflict(error, |index| match index {
+                0 => changed_meanwhile(),
+                _ => name_taken(&after.name),
+            })
+        })
     }
 
     /// The workspace with this id.
@@ -48,7 +51,7 @@ impl Store {
 
     /// A user's workspaces, newest first.
     pub async fn workspaces(&self, owner: UserId, page: PageRequest) -> Result<Listed<Workspace>> {
-        self.list(Query {
+        self.list_all(Query {
             index: Index::Gsi1,
             partition: keys::user_partition(owner),
             sort: Sort::Prefix(keys::WORKSPACE_PREFIX.into()),
@@ -90,7 +93,7 @@ impl Store {
 
     /// A workspace's keys, newest first.
     pub async fn auth_keys(&self, workspace: WorkspaceId, page: PageRequest) -> Result<Listed<AuthKey>> {
-        self.list(Query {
+        self.list_all(Query {
             index: Index::Gsi1,
             partition: keys::workspace_partition(workspace),
             sort: Sort::Prefix(keys::KEY_PREFIX.into()),
@@ -114,19 +117,18 @@ impl Store {
             .await
             .map_err(|error| conflict(error, |_| Error::not_found("Auth key", "AUTH_KEY_NOT_FOUND")))
     }
+}
 
-    async fn write_named(&self, writes: Vec<Write>, name: &str) -> Result<()> {
-        self.table.write(writes, Durability::Crash).await.map_err(|error| {
-            conflict(error, |index| match index {
-                0 => name_taken(name),
-                _ => Error::internal("a workspace id was drawn twice"),
-            })
-        })
-    }
+fn held(workspace: &Workspace) -> String {
+    names::held(&workspace.name, workspace.name_key.as_deref())
+}
+
+fn check_name(workspace: &Workspace, own: Option<&str>) -> Option<Write> {
+    names::check(|name| keys::workspace_name(workspace.owner_id, name), &workspace.name, own)
 }
 
 fn claim(workspace: &Workspace) -> Item {
-    let mut item = Item::new(keys::workspace_name(workspace.owner_id, &name_key(&workspace.name)));
+    let mut item = Item::new(keys::workspace_name(workspace.owner_id, &held(workspace)));
     item.attributes.insert("workspace_id".into(), workspace.id.to_string().into());
     item
 }
@@ -145,6 +147,6 @@ fn name_taken(name: &str) -> Error {
 pub(crate) fn changed_meanwhile() -> Error {
     Error::conflict(
         "CHANGED_MEANWHILE",
-        "It was changed or deleted at the same moment; read it again and retry",
+        "Another request changed or deleted it at the same time. Read it again and retry",
     )
 }

@@ -83,6 +83,8 @@ impl Server {
     pub fn command(data: &Path) -> Command {
         let mut command = Command::new(Server::binary());
         command.args(["serve", "--port", "0", "--data"]).arg(data);
+        // Tests register many users from one address.
+        command.env("FUNCTION_RUNNER_REGISTRATIONS_PER_SOURCE", "0");
         command.env("FUNCTION_RUNNER_LOG", "json").stdout(Stdio::piped());
         if std::env::var_os("FUNCTION_RUNNER_TEST_LOG").is_none() {
             command.stderr(Stdio::null());

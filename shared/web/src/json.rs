@@ -51,7 +51,7 @@ fn checked_text(bytes: &[u8]) -> Result<&str, Fault> {
         Some(offset) => Err(Fault::new(
             position(text, offset),
             "json_invalid",
-            format!("JSON decode error: nested deeper than {}", limits::JSON_DEPTH),
+            format!("JSON decode error: nested more than {} levels deep", limits::JSON_DEPTH),
         )),
     }
 }

@@ -15,9 +15,12 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::Uri;
 use http_body_util::BodyExt;
-use lambda_http::request::RequestContext;
+use lambda_http::lambda_runtime::LambdaEvent;
+use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::tower::ServiceBuilder;
-use lambda_http::{IntoResponse, RequestExt};
+use lambda_http::{Adapter, IntoResponse, RequestExt};
+
+use crate::target;
 
 pub use lambda_http::Error;
 
@@ -27,7 +30,22 @@ pub use lambda_http::Error;
 /// Where Lambda's own API fails.
 pub async fn run(router: Router) -> Result<(), Error> {
     let service = ServiceBuilder::new().map_request(local).map_response(Answer).service(router);
-    lambda_http::run(service).await
+    let service = ServiceBuilder::new().map_request(readable).service(Adapter::from(service));
+    lambda_http::lambda_runtime::run(service).await
+}
+
+/// The event with a path and a query that Lambda's library can read: it ends the process where they hold a quote, say.
+fn readable(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        for part in [&mut request.raw_path, &mut request.raw_query_string] {
+            let sent = part.as_ref().and_then(|text| target::encoded(text.as_bytes()));
+            // What is encoded is ASCII.
+            if let Some(sent) = sent.and_then(|sent| String::from_utf8(sent).ok()) {
+                *part = Some(sent);
+            }
+        }
+    }
+    event
 }
 
 /// An answer as the gateway takes it: text where it is text, Base64 otherwise. Lambda's library goes by the content type, and
@@ -39,7 +57,7 @@ impl IntoResponse for Answer {
         let (parts, body) = self.0.into_parts();
         Box::pin(async move {
             let Ok(body) = body.collect().await else {
-                tracing::error!("an answer's body broke off");
+                tracing::error!("the body of a response ended early");
                 return http::Response::from_parts(failed(), lambda_http::Body::Empty);
             };
             let body = match String::from_utf8(body.to_bytes().into()) {
@@ -133,6 +151,32 @@ mod tests {
             assert_eq!(request.method(), "POST");
             let body = axum::body::to_bytes(request.into_body(), 100).await.unwrap();
             assert_eq!(body, r#"{"a": 1}"#);
+        }
+    }
+
+    #[test]
+    fn targets_that_no_library_reads_are_encoded_first() {
+        let payload = |path: &str, query: &str| -> LambdaRequest {
+            let event = serde_json::json!({
+                "version": "2.0", "routeKey": "GET /x", "rawPath": path, "rawQueryString": query, "headers": {},
+                "requestContext": {
+                    "accountId": "1", "apiId": "a", "domainName": "x.example", "domainPrefix": "x", "requestId": "r",
+                    "routeKey": "GET /x", "stage": "$default", "time": "12/Mar/2020:19:03:58 +0000", "timeEpoch": 1,
+                    "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "9.9.9.9",
+                             "userAgent": "curl"},
+                },
+                "isBase64Encoded": false,
+            });
+            serde_json::from_value(event).unwrap()
+        };
+        for (path, query, seen) in [
+            ("/a", "q=\"<b>\"", "/a?q=%22%3Cb%3E%22"),
+            ("/\"한", "", "/%22%ED%95%9C"),
+            ("/a%22", "b=%3C", "/a%22?b=%3C"),
+        ] {
+            let event = LambdaEvent::new(payload(path, query), lambda_http::Context::default());
+            let request: lambda_http::Request = readable(event).payload.into();
+            assert_eq!(local(request).uri().path_and_query().unwrap().as_str(), seen);
         }
     }
 

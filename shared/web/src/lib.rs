@@ -19,6 +19,7 @@ mod secrets;
 mod site;
 mod state;
 pub mod style;
+pub mod target;
 mod tokens;
 pub mod validate;
 mod web;

@@ -40,19 +40,19 @@ pub(crate) fn components(style: &Style) -> Components {
 pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, idempotent: bool) {
     let secured = operation.security.as_ref().is_some_and(|needed| !needed.is_empty());
     let reads_body = operation.request_body.is_some();
-    let mut implied = vec![("503", "Busy, or a part of the platform is away; try again")];
+    let mut implied = vec![("503", "The service is overloaded or partly unavailable. Try again later")];
     if secured {
-        implied.push(("401", "No credentials, or not good ones"));
+        implied.push(("401", "The token or key is missing or not valid"));
     }
     if path.contains('{') {
-        implied.push(("404", "Not there, or not the caller's"));
+        implied.push(("404", "It does not exist, or belongs to another user"));
     }
     if reads_body {
         implied.push(("413", "The body is larger than 6 MB"));
     }
     let invalid = style.invalid_status.as_str();
     if reads_body || idempotent || operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
-        implied.push((invalid, "The input is not valid: every fault of it"));
+        implied.push((invalid, "The input is not valid. Every error in it is listed"));
     }
     if path.contains("{*") {
         extend(operation, GREEDY, serde_json::Value::Bool(true));

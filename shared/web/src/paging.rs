@@ -12,10 +12,10 @@ use crate::{Caller, Cursors, Result, Web};
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// How many at most, 1 to 100; 50 where absent.
-    #[param(minimum = 1, maximum = 100, default = 50)]
+    /// How many at most, 1 to 100. Without it, all of them up to 1000 entries or 4 MB.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
-    /// Where the page before said to go on.
+    /// The cursor that the page before gave.
     #[param(max_length = 4096)]
     cursor: Option<String>,
 }
@@ -23,6 +23,8 @@ pub struct Paging {
 /// A list, as one caller walks it.
 pub struct List<'a> {
     paging: Paging,
+    /// How many where the caller doesn't say.
+    default: usize,
     cursors: Cursors<'a>,
 }
 
@@ -34,25 +36,31 @@ impl Paging {
 
     /// Of this caller's list of that name: its path and filters, so that a cursor of one is no good for another.
     pub fn list<'a>(self, web: &'a Web, caller: Caller, name: &[&str]) -> List<'a> {
-        List { paging: self, cursors: Cursors::new(&web.secrets, caller, name) }
+        let cursors = Cursors::new(&web.secrets, caller, name);
+        List { paging: self, default: limits::WHOLE_LIST, cursors }
     }
 }
 
 impl List<'_> {
-    /// How many at most.
-    pub fn limit(&self) -> usize {
-        self.paging.limit.unwrap_or(limits::PAGE)
+    /// With [`limits::PAGE`] of them where the caller doesn't say, since each may be large.
+    pub fn by_pages(self) -> Self {
+        Self { default: limits::PAGE, ..self }
     }
 
     /// The page asked for. 400 for a cursor of another list or caller.
     pub fn page(&self) -> Result<app::PageRequest> {
-        Ok(app::PageRequest { limit: self.limit(), after: self.cursors.open(self.paging.cursor.as_deref())? })
+        let limit = self.paging.limit.unwrap_or(self.default);
+        Ok(app::PageRequest { limit, after: self.cursors.open(self.paging.cursor.as_deref())? })
     }
 
     /// Likewise, in an API that tells every 400 by its field.
     pub fn page_or_fault(&self) -> Result<app::PageRequest> {
         self.page().map_err(|_| {
-            let fault = Fault::new(["query", "cursor"], "value_error", "The cursor is not of this list");
+            let fault = Fault::new(
+                ["query", "cursor"],
+                "value_error",
+                "Input should be a cursor that this list gave",
+            );
             domain::Error::invalid(vec![fault]).into()
         })
     }
@@ -65,7 +73,8 @@ impl List<'_> {
     /// The page after of the list at this URL, as a `Link` header has it (RFC 8288).
     pub fn link(&self, url: &str, next: Option<Position>) -> Result<Option<HeaderValue>> {
         let Some(cursor) = self.next(next)? else { return Ok(None) };
-        let link = format!("<{url}?limit={}&cursor={cursor}>; rel=\"next\"", self.limit());
+        let limit = self.paging.limit.map(|limit| format!("limit={limit}&")).unwrap_or_default();
+        let link = format!("<{url}?{limit}cursor={cursor}>; rel=\"next\"");
         Ok(Some(HeaderValue::try_from(link).map_err(domain::Error::internal)?))
     }
 }

@@ -42,6 +42,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// Where callers reach the platform, as `https://functions.example.com`; taken from each request where absent.
     pub public_url: Option<String>,
+    /// The name of the deployment, for `/`.
+    pub environment: String,
     /// Bytes of a request's body.
     pub max_body: usize,
     /// Bytes of an answer as a string in JSON, where it travels as one (Lambda); `None` for any number.
@@ -57,6 +59,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             public_url: None,
+            environment: "local".to_owned(),
             max_body: limits::REQUEST_BODY,
             max_answer: None,
             body_timeout: Duration::from_secs(30),

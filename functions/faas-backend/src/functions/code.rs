@@ -1,22 +1,12 @@
 //! Code as it travels: Base64 of UTF-8.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use app::base64;
 use domain::{Fault, limits};
 
-/// The usual alphabet, padded or not.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// The source that this text is the Base64 of; line breaks in it don't matter.
+/// The source that this text is the Base64 of.
 pub(super) fn decoded(text: &str) -> Result<String, Fault> {
     let fault = |kind, msg: &str| Fault::new(["body", "code"], kind, msg);
-    let compact: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let bytes = BASE64
-        .decode(compact)
+    let bytes = base64::decoded(text)
         .map_err(|error| fault("base64", &format!("Code should be Base64 of the source: {error}")))?;
     if bytes.len() > limits::CODE {
         let msg = format!("Code should have at most {} bytes, and has {}", limits::CODE, bytes.len());
@@ -30,7 +20,7 @@ pub(super) fn decoded(text: &str) -> Result<String, Fault> {
 
 /// The Base64 of a source.
 pub(super) fn encoded(source: &str) -> String {
-    BASE64.encode(source)
+    base64::encoded(source)
 }
 
 #[cfg(test)]
@@ -39,10 +29,12 @@ mod tests {
 
     #[test]
     fn goes_both_ways() {
-        for source in ["", "a", "ab", "abc", "def handler(event): return '한글'\n"] {
+        for source in ["", "a", "ab", "abc", "def handler(event): return '한글'\n", "a = '~~~???'"] {
             let text = encoded(source);
             assert_eq!(decoded(&text).as_deref(), Ok(source));
             assert_eq!(decoded(text.trim_end_matches('=')).as_deref(), Ok(source));
+            let of_urls = text.replace('+', "-").replace('/', "_");
+            assert_eq!(decoded(&of_urls).as_deref(), Ok(source));
             let wrapped: String = text.chars().flat_map(|c| [c, '\r', '\n']).collect();
             assert_eq!(decoded(&wrapped).as_deref(), Ok(source));
         }

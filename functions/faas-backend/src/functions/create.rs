@@ -12,42 +12,46 @@ use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
 use super::{ExecutionType, Function, HttpMethod, RuntimeLabel, WorkspacePath, code, in_our_words, rename};
 
-/// A function to be.
+/// A function to create.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = api::FunctionCreate)]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionCreate {
-    /// Unique in its workspace whatever its case. The path of its URL is made from it.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The name, unique in its workspace regardless of case. The path of the function's URL is made from it.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: String,
-    /// Free text; empty where absent.
-    #[schema(max_length = 1000)]
+    /// A description; empty by default.
+    #[schema(max_length = 1000, extensions(("x-form" = json!("prose"))))]
     description: Option<String>,
-    /// What it is written in.
-    runtime: RuntimeLabel,
-    /// Base64 of its source, which has at most 1 MiB and a `handler`. May be wrapped in lines, as `base64` writes it.
+    /// The language and its version; `Python 3.12` by default.
+    runtime: Option<RuntimeLabel>,
+    /// The source in Base64: at most 1 MiB, with a handler. Line breaks and missing padding don't matter.
     #[schema(max_length = 1500000)]
     code: String,
-    /// MiB; 256 where absent.
+    /// Memory in MiB; 256 by default.
     #[schema(minimum = 128, maximum = 1024, default = 256)]
     memory: Option<u32>,
-    /// Seconds; 30 where absent.
+    /// Timeout in seconds; 30 by default.
     #[schema(minimum = 1, maximum = 900, default = 30)]
     timeout: Option<u32>,
-    /// The methods that its URL answers to; `GET` where absent.
+    /// The HTTP methods that the function's URL accepts; `GET` by default.
     #[schema(min_items = 1)]
     http_methods: Option<Vec<HttpMethod>>,
-    /// Its variables, at most 4 KB in all.
+    /// Environment variables, at most 4 KB together.
     environment_variables: Option<BTreeMap<String, String>>,
-    /// Whether a caller waits; SYNC where absent.
+    /// `SYNC` (the default) runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: Option<ExecutionType>,
-    /// Whether its URL answers without a key of the workspace; false where absent.
+    /// Whether the function's URL can be called without a token or a key; true by default.
+    #[schema(default = true)]
     public: Option<bool>,
 }
 
 impl Input for FunctionCreate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
-        let language = fields.text("runtime").and_then(Language::of_label);
+        let language = match fields.is_absent("runtime") {
+            true => Some(Language::Python),
+            false => fields.text("runtime").and_then(Language::of_label),
+        };
         extra(fields, language)
     }
 }
@@ -75,7 +79,7 @@ pub(super) fn extra(fields: &Fields<'_>, language: Option<Language>) -> Vec<Faul
     request_body = FunctionCreate,
     responses(
         (status = 201, description = "Saved", body = Function),
-        (status = 409, description = "The name is taken in this workspace"),
+        (status = 409, description = "Another function in this workspace has this name"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"]))),
     security(("user" = []))
@@ -91,13 +95,13 @@ pub async fn create(
         workspace_id: path.id(),
         name: new.name,
         description: new.description.unwrap_or_default(),
-        language: new.runtime.language()?,
+        language: new.runtime.as_ref().map_or(Ok(Language::Python), RuntimeLabel::language)?,
         code: code::decoded(&new.code).map_err(|fault| Error::invalid(vec![fault]))?,
         execution_type: new.execution_type.map(Into::into).unwrap_or_default(),
         endpoint: None,
-        public: new.public.unwrap_or_default(),
+        public: new.public.unwrap_or(true),
         http_methods: Some(HttpMethod::kept(new.http_methods.unwrap_or(vec![HttpMethod::Get]))),
-        runtime_label: Some(new.runtime.0),
+        runtime_label: new.runtime.map(|label| label.0),
         settings: Settings {
             memory_mb: new.memory.unwrap_or(defaults.memory_mb),
             timeout_seconds: new.timeout.unwrap_or(defaults.timeout_seconds),

@@ -12,8 +12,8 @@ use super::FunctionPath;
     tag = "api.functions",
     params(FunctionPath),
     responses(
-        (status = 204, description = "Out of reach, to be swept"),
-        (status = 409, description = "It was changed meanwhile"),
+        (status = 204, description = "Deleted"),
+        (status = 409, description = "Another request changed it at the same time"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))

@@ -10,17 +10,17 @@ use web::{AppState, BaseUrl, Caller, Json, Paging, PathQuery, Result};
 use super::{Function, WorkspacePath};
 use crate::linked;
 
-/// How much source a list shows, in bytes: as Base64 it is a third more, and a Lambda answers 6 MB at most.
-const SOURCES: usize = 3 * 1024 * 1024;
+/// How many bytes a list takes with the sources that it shows: a Lambda answers 6 MB at most.
+const ANSWER: usize = 5 * 1024 * 1024;
 /// How many sources are fetched at once.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 32;
 
 /// Lists a workspace's functions, newest first.
 #[utoipa::path(
     get, path = "/api/workspaces/{ws_id}/functions", operation_id = "api.functions.list", tag = "api.functions",
     params(WorkspacePath, Paging),
-    responses((status = 200, description = "A page of them", body = Vec<Function>,
-        headers(("Link" = Option<String>, description = "The next page, as `<…>; rel=\"next\"`, unless this is the last")))),
+    responses((status = 200, description = "One page of the list", body = Vec<Function>,
+        headers(("Link" = Option<String>, description = "The URL of the next page, as `<…>; rel=\"next\"`; absent on the last page")))),
     extensions(("x-access" = json!(["table:read", "code:read"]))),
     security(("user" = []))
 )]
@@ -39,7 +39,9 @@ pub async fn list(
 
 /// The sources of these, from the first on, as many as may be shown together.
 pub(super) async fn codes(state: &AppState, functions: &[domain::Function]) -> Result<Vec<Option<Arc<str>>>> {
-    let mut room = SOURCES;
+    let rest: usize = functions.iter().map(app::functions::size).sum();
+    // As Base64 a source is a third more.
+    let mut room = ANSWER.saturating_sub(rest) / 4 * 3;
     let codes: Vec<_> = functions
         .iter()
         .map(|function| {

@@ -19,7 +19,7 @@ const LIMIT: usize = 100;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LogsQuery {
-    /// How many entries at most, 1 to 1000; 100 where absent.
+    /// How many entries at most, 1 to 1000; 100 by default.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
 }
@@ -53,9 +53,8 @@ pub enum Level {
 #[schema(as = api::LogEntry)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEntry {
-    /// The job that records it.
-    #[schema(minimum = 1, maximum = 9007199254740991_i64)]
-    id: u64,
+    /// The id of the job that records it.
+    id: String,
     /// What ran.
     function_id: Uuid,
     /// When it was asked for.
@@ -102,7 +101,7 @@ pub struct LogList {
 #[utoipa::path(
     get, path = "/api/workspaces/{ws_id}/functions/{fn_id}/logs", operation_id = "api.logs.list", tag = "api.logs",
     params(FunctionPath, LogsQuery),
-    responses((status = 200, description = "The last of them", body = LogList)),
+    responses((status = 200, description = "The last runs", body = LogList)),
     extensions(("x-access" = json!(["table:read", "payloads:read"]))),
     security(("user" = []))
 )]
@@ -122,7 +121,7 @@ impl LogEntry {
         let failed = run.job.status == domain::JobStatus::Error;
         let gravest = run.logs.lines().iter().map(|line| line.level).max().unwrap_or_default();
         Ok(Self {
-            id: run.job.id.0,
+            id: run.job.id.to_string(),
             function_id: run.job.function_id.0,
             timestamp: run.job.created_at,
             status: if failed { RunStatus::Error } else { RunStatus::Success },

@@ -13,8 +13,13 @@ use std::collections::BTreeMap;
 use app::environment::MASK;
 use domain::{Error, FunctionId, Kind, Loc, Timestamp, WorkspaceId};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::json;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
+use web::validate::SAYS;
 use web::{AppState, Result};
 
 /// Names a workspace.
@@ -51,11 +56,30 @@ impl FunctionPath {
     }
 }
 
-/// What a function's runtime is called: any `Python 3.x`, any `Node.js NN`. It is kept as given; functions run on the
-/// interpreters that the platform has.
-#[derive(Deserialize, ToSchema)]
-#[schema(as = api::Runtime, pattern = "^(?:Python 3\\.[0-9]{1,2}|Node\\.js [0-9]{1,2})$", example = "Node.js 20")]
+/// What a function's runtime is called. It is kept as given; functions run on the interpreters that the platform has.
+#[derive(Deserialize)]
 pub struct RuntimeLabel(String);
+
+impl PartialSchema for RuntimeLabel {
+    fn schema() -> RefOr<Schema> {
+        let says = "name a runtime, such as `Python 3.12` or `Node.js 20`";
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.pattern(Some(r"^(?:Python 3\.[0-9]{1,2}|Node\.js [0-9]{1,2})$"))
+            .description(Some(
+                "Any `Python 3.x` or `Node.js NN`. It is kept as given; functions run on the interpreters that the platform \
+                 has.",
+            ))
+            .examples([json!("Node.js 20")])
+            .extensions(Some(Extensions::builder().add(SAYS, says).build()))
+            .into()
+    }
+}
+
+impl ToSchema for RuntimeLabel {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "api.Runtime".into()
+    }
+}
 
 impl RuntimeLabel {
     /// The language that it names. The pattern has been checked.
@@ -166,25 +190,25 @@ pub struct Function {
     id: Uuid,
     /// The workspace it is in.
     workspace_id: Uuid,
-    /// Unique in its workspace whatever its case.
+    /// The name, unique in its workspace regardless of case.
     name: String,
-    /// Free text; empty if not given.
+    /// The description; may be empty.
     description: String,
     /// What its runtime is called, such as `Python 3.12`.
     runtime: String,
-    /// MiB.
+    /// Memory in MiB.
     memory: u32,
-    /// Seconds.
+    /// Timeout in seconds.
     timeout: u32,
-    /// The methods that its URL answers to.
+    /// The HTTP methods that the function's URL accepts.
     http_methods: Vec<String>,
-    /// Its variables; every value is shown as `***`.
+    /// Environment variables. Every value is shown as `***`.
     environment_variables: BTreeMap<String, &'static str>,
     /// Base64 of the source. Null in a list that would get too long with it: ask for the function itself.
     code: Option<String>,
-    /// Whether a caller waits.
+    /// `SYNC` runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: ExecutionType,
-    /// Whether its URL answers without a key of the workspace.
+    /// Whether the function's URL can be called without a token or a key.
     public: bool,
     /// Whether it can be invoked.
     status: Status,

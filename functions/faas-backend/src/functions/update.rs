@@ -22,36 +22,36 @@ pub enum Switch {
     Disabled,
 }
 
-/// What to change; what is absent or null stays.
+/// The changes. A field that is absent or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = api::FunctionUpdate)]
 #[serde(rename_all = "camelCase")]
 pub struct FunctionUpdate {
-    /// Unique in its workspace whatever its case. Its URL stays as it is.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The name, unique in its workspace regardless of case. The function's URL stays as it is.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: Option<String>,
-    /// Free text.
-    #[schema(max_length = 1000)]
+    /// The description.
+    #[schema(max_length = 1000, extensions(("x-form" = json!("prose"))))]
     description: Option<String>,
-    /// What it is written in.
+    /// The language.
     runtime: Option<RuntimeLabel>,
-    /// Base64 of its source, which has at most 1 MiB and a `handler`. Makes the next version.
+    /// The source in Base64: at most 1 MiB, with a handler. New code makes the next version.
     #[schema(max_length = 1500000)]
     code: Option<String>,
-    /// MiB.
+    /// Memory in MiB.
     #[schema(minimum = 128, maximum = 1024)]
     memory: Option<u32>,
-    /// Seconds.
+    /// Timeout in seconds.
     #[schema(minimum = 1, maximum = 900)]
     timeout: Option<u32>,
-    /// The methods that its URL answers to.
+    /// The HTTP methods that the function's URL accepts.
     #[schema(min_items = 1)]
     http_methods: Option<Vec<HttpMethod>>,
-    /// All its variables, at most 4 KB; those not named are gone. `***` for one that there is keeps its value.
+    /// All environment variables, at most 4 KB together; those not named are removed. `***` keeps the value of a variable that exists.
     environment_variables: Option<BTreeMap<String, String>>,
-    /// Whether a caller waits.
+    /// `SYNC` runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: Option<ExecutionType>,
-    /// Whether its URL answers without a key of the workspace.
+    /// Whether the function's URL can be called without a token or a key.
     public: Option<bool>,
     /// On or off.
     status: Option<Switch>,
@@ -70,8 +70,8 @@ impl Input for FunctionUpdate {
     params(FunctionPath),
     request_body = FunctionUpdate,
     responses(
-        (status = 200, description = "As it is now", body = Function),
-        (status = 409, description = "The name is taken in this workspace, or it was changed meanwhile"),
+        (status = 200, description = "As it is after the change", body = Function),
+        (status = 409, description = "Another function in this workspace has this name, or another request changed this one at the same time"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "code:read", "code:write", "runtime:deploy"]))),
     security(("user" = []))

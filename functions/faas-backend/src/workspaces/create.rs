@@ -8,27 +8,27 @@ use web::{AppState, Body, Caller, Input, Json, Result};
 
 use super::Workspace;
 
-/// A workspace to be.
+/// A workspace to create.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = api::WorkspaceCreate)]
 pub struct WorkspaceCreate {
-    /// Unique among your workspaces whatever its case.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The name, unique among your workspaces regardless of case.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: String,
-    /// Free text; empty where absent.
-    #[schema(max_length = 1000)]
+    /// A description; empty by default.
+    #[schema(max_length = 1000, extensions(("x-form" = json!("prose"))))]
     description: Option<String>,
 }
 
 impl Input for WorkspaceCreate {}
 
-/// Makes a workspace.
+/// Creates a workspace.
 #[utoipa::path(
     post, path = "/api/workspaces", operation_id = "api.workspaces.create", tag = "api.workspaces",
     request_body = WorkspaceCreate,
     responses(
-        (status = 201, description = "Made", body = Workspace),
-        (status = 409, description = "You have a workspace of this name"),
+        (status = 201, description = "Created", body = Workspace),
+        (status = 409, description = "You already have a workspace with this name"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))

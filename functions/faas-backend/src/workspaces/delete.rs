@@ -10,7 +10,7 @@ use super::WorkspacePath;
 #[utoipa::path(
     delete, path = "/api/workspaces/{id}", operation_id = "api.workspaces.delete", tag = "api.workspaces",
     params(WorkspacePath),
-    responses((status = 204, description = "Out of reach, to be swept")),
+    responses((status = 204, description = "Deleted")),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))
 )]

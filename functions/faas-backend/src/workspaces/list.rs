@@ -11,8 +11,8 @@ use crate::linked;
 #[utoipa::path(
     get, path = "/api/workspaces", operation_id = "api.workspaces.list", tag = "api.workspaces",
     params(Paging),
-    responses((status = 200, description = "A page of them", body = Vec<Workspace>,
-        headers(("Link" = Option<String>, description = "The next page, as `<…>; rel=\"next\"`, unless this is the last")))),
+    responses((status = 200, description = "One page of the list", body = Vec<Workspace>,
+        headers(("Link" = Option<String>, description = "The URL of the next page, as `<…>; rel=\"next\"`; absent on the last page")))),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))
 )]

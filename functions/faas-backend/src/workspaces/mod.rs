@@ -33,9 +33,9 @@ impl WorkspacePath {
 pub struct Workspace {
     /// Its id.
     id: Uuid,
-    /// Unique among its owner's whatever its case.
+    /// The name, unique among its owner's workspaces regardless of case.
     name: String,
-    /// Free text; empty if not given.
+    /// The description; may be empty.
     description: String,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]

@@ -7,15 +7,15 @@ use web::{AppState, Caller, Input, Json, PathBody, Result};
 
 use super::{Workspace, WorkspacePath};
 
-/// What to change; what is absent or null stays.
+/// The changes. A field that is absent or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = api::WorkspaceUpdate)]
 pub struct WorkspaceUpdate {
-    /// Unique among your workspaces whatever its case.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The name, unique among your workspaces regardless of case.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: Option<String>,
-    /// Free text.
-    #[schema(max_length = 1000)]
+    /// The description.
+    #[schema(max_length = 1000, extensions(("x-form" = json!("prose"))))]
     description: Option<String>,
 }
 
@@ -27,8 +27,8 @@ impl Input for WorkspaceUpdate {}
     params(WorkspacePath),
     request_body = WorkspaceUpdate,
     responses(
-        (status = 200, description = "As it is now", body = Workspace),
-        (status = 409, description = "You have another workspace of this name, or it was changed meanwhile"),
+        (status = 200, description = "As it is after the change", body = Workspace),
+        (status = 409, description = "You already have a workspace with this name, or another request changed this one at the same time"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))

@@ -83,8 +83,9 @@ async fn a_function_of_this_api_is_shown_in_the_others_words() {
 async fn a_key_of_the_other_api_opens_a_private_url() {
     let user = Server::shared().user().await;
     let here = workspace(&user).await;
-    let function = made(&user, &here, ECHO_JS, json!({})).await;
+    let function = made(&user, &here, ECHO_JS, json!({"public": false})).await;
     user.without_token().get(&url(&function)).await.expect(401);
+    user.get(&url(&function)).await.expect(200);
     let key = user.key(here.rsplit('/').next().unwrap()).await;
     user.with_token(&key).get(&url(&function)).await.expect(200);
 }

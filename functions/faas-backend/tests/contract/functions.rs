@@ -20,7 +20,7 @@ async fn is_made_with_defaults_and_shown() {
     let expected = json!({
         "id": made["id"], "workspaceId": id, "name": name, "description": "", "runtime": "Python 3.11",
         "memory": 256, "timeout": 30, "httpMethods": ["GET"], "environmentVariables": {}, "code": base64(ECHO_PY),
-        "executionType": "SYNC", "public": false, "status": "active",
+        "executionType": "SYNC", "public": true, "status": "active",
         "invocationUrl": format!("{}/run/{id}/{endpoint}", server.url()),
         "createdAt": made["createdAt"], "lastModified": made["lastModified"], "lastDeployed": made["lastDeployed"],
         "invocations24h": 0, "errors24h": 0, "avgDuration": 0.0
@@ -31,6 +31,56 @@ async fn is_made_with_defaults_and_shown() {
     }
     assert_eq!(user.get(&path(&made)).await.expect(200), made);
     assert_eq!(user.get(&format!("{workspace}/functions")).await.expect(200), json!([made]));
+}
+
+#[tokio::test]
+async fn what_its_web_client_saves_can_be_called_at_its_url() {
+    let user = Server::shared().user().await;
+    let workspace = workspace(&user).await;
+    // No runtime, no `public`.
+    let new = json!({"name": unique("hello "), "code": base64(ECHO_PY)});
+    let made = user.post(&format!("{workspace}/functions"), &new).await.expect(201);
+    assert_eq!((&made["runtime"], &made["public"]), (&json!("Python 3.12"), &json!(true)));
+    let event = user.without_token().get(&url(&made)).await.expect(200);
+    assert_eq!(event["requestContext"]["http"]["method"], "GET");
+    // Code of another language is still found out.
+    let wrong = json!({"name": unique("x"), "code": base64("exports.handler = () => {"), "memory": 1});
+    let refused = user.post(&format!("{workspace}/functions"), &wrong).await.expect(400);
+    let fields: Vec<_> = refused["error"]["details"]["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| error["field"].clone())
+        .collect();
+    assert_eq!(fields, ["memory", "code"]);
+    let hidden = json!({"name": unique("hidden "), "code": base64(ECHO_PY), "public": false});
+    let hidden = user.post(&format!("{workspace}/functions"), &hidden).await.expect(201);
+    user.without_token().get(&url(&hidden)).await.expect(401);
+}
+
+#[tokio::test]
+async fn an_id_that_can_not_be_one_is_not_there() {
+    let user = Server::shared().user().await;
+    let here = workspace(&user).await;
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    for odd in ["ws-UEjecyZM", "1", "%00", "%ff", "..%2f", "0x", "null"] {
+        for (path, like) in [
+            (format!("/api/workspaces/{odd}"), format!("/api/workspaces/{nobody}")),
+            (format!("/api/workspaces/{odd}/functions"), format!("/api/workspaces/{nobody}/functions")),
+            (format!("{here}/functions/{odd}"), format!("{here}/functions/{nobody}")),
+            (format!("{here}/functions/{odd}/logs"), format!("{here}/functions/{nobody}/logs")),
+        ] {
+            let (answer, like) = (user.get(&path).await.expect(404), user.get(&like).await.expect(404));
+            assert_eq!(answer["error"]["code"], "NOT_FOUND");
+            if odd != "%ff" {
+                assert_eq!(answer["error"]["message"], like["error"]["message"], "{path}");
+            }
+        }
+        let path = format!("/api/workspaces/{odd}");
+        user.patch(&path, &json!({"name": ""})).await.expect(404);
+        user.delete(&path).await.expect(404);
+        user.without_token().get(&path).await.expect(401);
+    }
 }
 
 #[tokio::test]
@@ -150,7 +200,7 @@ async fn what_is_wrong_is_told_by_its_field() {
         let refused = user.post(&format!("{workspace}/functions"), &wrong).await.expect(400);
         assert_eq!(field(&refused).0, at, "{name} {value}");
     }
-    for missing in ["name", "runtime", "code"] {
+    for missing in ["name", "code"] {
         let mut wrong = good.clone();
         wrong.as_object_mut().unwrap().remove(missing);
         let refused = user.post(&format!("{workspace}/functions"), &wrong).await.expect(400);

@@ -79,6 +79,26 @@ async fn a_list_shows_code_as_far_as_it_goes() {
     let listed = listed.expect(200);
     let shown: Vec<_> =
         listed.as_array().unwrap().iter().map(|function| function["code"].is_string()).collect();
-    assert_eq!(shown, [true, true, true, false, false]);
+    assert_eq!(shown, [true, true, true, true, false]);
     assert_eq!(listed[0]["code"], base64(ECHO_JS));
+}
+
+#[tokio::test]
+async fn without_a_limit_everything_is_shown() {
+    let user = Server::shared().user().await;
+    for _ in 0..55 {
+        workspace(&user).await;
+    }
+    let all = user.get("/api/workspaces").await;
+    assert_eq!((all.expect(200).as_array().unwrap().len(), all.header("link")), (55, None));
+    let all = user.get("/workspaces/").await.expect(200);
+    assert_eq!((all["workspaces"].as_array().unwrap().len(), &all["next_cursor"]), (55, &json!(null)));
+    // Large ones end the list early, and the rest is found by its link.
+    let user = Server::shared().user().await;
+    let description = "漢".repeat(1000);
+    for n in 0..60 {
+        let new = json!({"name": format!("w{n}"), "description": description});
+        user.post("/api/workspaces", &new).await.expect(201);
+    }
+    assert_eq!(user.get("/api/workspaces").await.expect(200).as_array().unwrap().len(), 60);
 }

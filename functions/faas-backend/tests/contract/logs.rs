@@ -75,7 +75,7 @@ async fn plain_invocations_show_event_and_result() {
     };
     assert_eq!(of(&shown[0]), (json!(500), json!({"n": 0}), Value::Null));
     assert_eq!(of(&shown[1]), (json!(200), json!({"n": 2}), json!(0.5)));
-    assert_eq!(shown[0]["id"], failed["job_id"]);
+    assert_eq!(shown[0]["id"], json!(failed["job_id"].to_string()));
     assert_eq!(shown[0]["error"], failed["error"]);
 }
 
@@ -173,7 +173,7 @@ async fn queued_runs_are_shown_as_if_the_caller_had_waited() {
     let accepted = user.get(&url(&function)).await.expect(202);
     user.finished(&accepted["job_id"]).await;
     let entry = logs(&user, &function, "").await["logs"][0].clone();
-    assert_eq!((&entry["id"], &entry["statusCode"]), (&accepted["job_id"], &json!(200)));
+    assert_eq!((&entry["id"], &entry["statusCode"]), (&json!(accepted["job_id"].to_string()), &json!(200)));
     assert_eq!((&entry["requestBody"], &entry["level"]), (&Value::Null, &json!("info")));
     assert_eq!(entry["responseBody"]["version"], "2.0");
 }

@@ -12,34 +12,34 @@ use web::{AppState, Body, Caller, Fields, Input, Json, Result};
 
 use super::{Endpoint, ExecutionType, Function, Runtime};
 
-/// A function to be.
+/// A function to create.
 #[derive(Deserialize, ToSchema)]
 pub struct FunctionCreate {
-    /// Unique in its workspace whatever its case.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The name, unique in its workspace regardless of case.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: String,
-    /// What it is written in.
+    /// The language.
     runtime: Runtime,
-    /// Its source, at most 1 MiB, with a `handler`.
+    /// The source: at most 1 MiB, with a handler.
     #[schema(max_length = 1048576)]
     code: String,
-    /// Whether a caller waits; SYNC where absent.
+    /// `SYNC` (the default) runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: Option<ExecutionType>,
     /// The workspace to put it in.
     workspace_id: Uuid,
-    /// The path of its HTTP trigger; made from the name where absent.
+    /// The path of its HTTP trigger; made from the name by default.
     endpoint: Option<Endpoint>,
-    /// MiB; 256 where absent.
+    /// Memory in MiB; 256 by default.
     #[schema(minimum = 128, maximum = 10240, default = 256)]
     memory_mb: Option<u32>,
-    /// Seconds; 30 where absent.
+    /// Timeout in seconds; 30 by default.
     #[schema(minimum = 1, maximum = 900, default = 30)]
     timeout_seconds: Option<u32>,
-    /// Its variables, at most 4 KB in all.
+    /// Environment variables, at most 4 KB together.
     environment: Option<BTreeMap<String, String>>,
-    /// Whether its HTTP trigger answers without a key; false where absent.
+    /// Whether its HTTP trigger can be called without a token or a key; false by default.
     public: Option<bool>,
-    /// How often a queued job is run in all while the code fails; 1 where absent.
+    /// How often a queued job is run at most while the code fails; 1 by default.
     #[schema(minimum = 1, maximum = 10, default = 1)]
     max_attempts: Option<u32>,
 }
@@ -65,8 +65,8 @@ impl Input for FunctionCreate {
     request_body = FunctionCreate,
     responses(
         (status = 200, description = "Saved", body = Function),
-        (status = 404, description = "The workspace is not there, or not the caller's"),
-        (status = 409, description = "The name or the endpoint is taken in this workspace"),
+        (status = 404, description = "The workspace does not exist, or belongs to another user"),
+        (status = 409, description = "Another function in this workspace has this name or endpoint"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"]))),
     security(("user" = []))

@@ -11,8 +11,8 @@ use crate::Deleted;
     delete, path = "/functions/{function_id}", operation_id = "functions.delete", tag = "functions",
     params(FunctionPath),
     responses(
-        (status = 200, description = "Out of reach, to be swept", body = Deleted),
-        (status = 409, description = "It was changed meanwhile"),
+        (status = 200, description = "Deleted", body = Deleted),
+        (status = 409, description = "Another request changed it at the same time"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))

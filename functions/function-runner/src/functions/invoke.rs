@@ -11,13 +11,13 @@ use crate::jobs::invocation::{Invocation, answer};
 #[utoipa::path(
     post, path = "/functions/{function_id}/invoke", operation_id = "functions.invoke", tag = "functions",
     params(FunctionPath),
-    request_body(content = Option<RawJson>, description = "The event; `{}` where empty"),
+    request_body(content = Option<RawJson>, description = "The event. An empty body counts as `{}`"),
     responses(
-        (status = 200, description = "It ran; `status` says how it went", body = Invocation),
-        (status = 202, description = "It is queued, or runs longer than a caller is kept waiting", body = Invocation,
-            headers(("Location" = String, description = "The job"))),
+        (status = 200, description = "The function ran. `status` is `success` or `error`", body = Invocation),
+        (status = 202, description = "The job is queued, or still running after 29 seconds. `Location` says where to ask for its result", body = Invocation,
+            headers(("Location" = String, description = "The path of the job"))),
         (status = 409, description = "The function is disabled"),
-        (status = 429, description = "As much runs at once as may"),
+        (status = 429, description = "The limit of concurrent runs is reached. Try again after `Retry-After` seconds"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "payloads:read", "payloads:write", "runtime:invoke", "queue:send"]))),
     security(("user" = []))

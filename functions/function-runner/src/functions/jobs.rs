@@ -16,7 +16,7 @@ pub struct JobsQuery {
     /// Only jobs of this status.
     #[param(inline)]
     status: Option<JobStatus>,
-    /// How many at most, 1 to 100; 50 where absent.
+    /// How many at most, 1 to 100; 50 by default.
     #[param(minimum = 1, maximum = 100, default = 50)]
     limit: Option<usize>,
     /// The `next_cursor` of the page before.
@@ -40,8 +40,8 @@ pub struct JobList {
     get, path = "/functions/{function_id}/jobs", operation_id = "functions.jobs", tag = "functions",
     params(FunctionPath, JobsQuery),
     responses(
-        (status = 200, description = "A page of them", body = JobList),
-        (status = 400, description = "The cursor is not of this list"),
+        (status = 200, description = "One page of the list", body = JobList),
+        (status = 400, description = "The cursor does not belong to this list"),
     ),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))
@@ -55,7 +55,7 @@ pub async fn jobs(
     let status = status.map(domain::JobStatus::from);
     let filter = status.map_or("", domain::JobStatus::as_str);
     let name = ["functions", &path.id().to_string(), "jobs", filter];
-    let list = Paging::new(limit, cursor).list(&state.web, caller, &name);
+    let list = Paging::new(limit, cursor).list(&state.web, caller, &name).by_pages();
     let (listed, total) = state.app.jobs(caller.user_id, path.id(), status, list.page()?).await?;
     let jobs = listed.items.into_iter().map(Job::new).collect::<Result<_>>()?;
     Ok(Json(JobList { jobs, total, next_cursor: list.next(listed.next)? }))

@@ -28,8 +28,8 @@ impl FunctionList {
     get, path = "/functions/", operation_id = "functions.list", tag = "functions",
     params(Paging),
     responses(
-        (status = 200, description = "A page of them", body = FunctionList),
-        (status = 400, description = "The cursor is not of this list"),
+        (status = 200, description = "One page of the list", body = FunctionList),
+        (status = 400, description = "The cursor does not belong to this list"),
     ),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))

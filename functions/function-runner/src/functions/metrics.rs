@@ -21,7 +21,7 @@ pub struct FunctionMetrics {
     success_count: u64,
     /// How many of those failed.
     error_count: u64,
-    /// Percent of them that succeeded; 0 when nothing ran.
+    /// The fraction of them that succeeded, from 0 to 1; 0 when nothing ran.
     success_rate: f64,
     /// Milliseconds that a run took on average; 0 when nothing ran.
     avg_duration: f64,

@@ -18,13 +18,43 @@ use std::sync::Arc;
 use app::environment::MASK;
 use domain::{FunctionId, Timestamp};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::json;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
+use web::validate::{FORM, SAYS};
 
-/// The path of an HTTP trigger: begins with `/`, has no `//` or `--`, and no `-` or `/` at its end.
-#[derive(Deserialize, ToSchema)]
-#[schema(max_length = 100, pattern = "^/(?:-/)*-?[a-z0-9](?:(?:/(?:-/)*-?|-(?:/-)*/?)?[a-z0-9])*$")]
+/// The path of an HTTP trigger below `/run/{workspace_id}`.
+#[derive(Deserialize)]
 pub struct Endpoint(String);
+
+impl Endpoint {
+    /// Segments that are neither empty nor `.` nor `..`, with slashes between them. A slash before and one after may be
+    /// there: see [`Form::Endpoint`](domain::text::Form::Endpoint).
+    const PATTERN: &str = concat!(
+        r"^/?(?:[A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*",
+        r"(?:/(?:[A-Za-z0-9_~-]|\.[A-Za-z0-9_~-]|\.\.[A-Za-z0-9._~-])[A-Za-z0-9._~-]*)*/?$"
+    );
+}
+
+impl PartialSchema for Endpoint {
+    fn schema() -> RefOr<Schema> {
+        let says = "be a path of letters, digits, `.`, `_`, `~`, `-` and `/`, such as `/orders/new`, without empty segments and \
+                    without the segments `.` and `..`";
+        let extensions = Extensions::builder().add(SAYS, says).add(FORM, "endpoint");
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).max_length(Some(100)).pattern(Some(Self::PATTERN));
+        let text = text.description(Some(
+            "The path of an HTTP trigger below `/run/{workspace_id}`. A slash before it may be left out, and one after it \
+             is dropped. No segment is empty, `.` or `..`.",
+        ));
+        text.examples([json!("/orders/new")]).extensions(Some(extensions.build())).into()
+    }
+}
+
+impl ToSchema for Endpoint {}
 
 /// Names a function.
 #[derive(Deserialize, IntoParams)]
@@ -79,15 +109,15 @@ pub enum Status {
 pub struct Function {
     /// Its id.
     id: Uuid,
-    /// Unique in its workspace whatever its case.
+    /// The name, unique in its workspace regardless of case.
     name: String,
-    /// What it is written in.
+    /// The language.
     runtime: Runtime,
     /// The source of the version that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     code: Option<Arc<str>>,
-    /// Whether a caller waits.
+    /// `SYNC` runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: ExecutionType,
     /// The workspace it is in.
     workspace_id: Uuid,
@@ -99,15 +129,15 @@ pub struct Function {
     status_reason: Option<String>,
     /// The version that runs.
     version: u32,
-    /// MiB.
+    /// Memory in MiB.
     memory_mb: u32,
-    /// Seconds.
+    /// Timeout in seconds.
     timeout_seconds: u32,
-    /// Its variables; every value is shown as `***`.
+    /// Environment variables. Every value is shown as `***`.
     environment: BTreeMap<String, &'static str>,
-    /// Whether its HTTP trigger answers without a key.
+    /// Whether its HTTP trigger can be called without a token or a key.
     public: bool,
-    /// How often a queued job is run in all while the code fails.
+    /// How often a queued job is run at most while the code fails.
     max_attempts: u32,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -196,17 +226,45 @@ impl From<domain::Status> for Status {
 
 #[cfg(test)]
 mod tests {
-    use utoipa::PartialSchema;
+    use domain::text::Form;
 
     #[test]
     fn endpoints_are_told_apart_as_decided() {
-        let schema = serde_json::to_value(super::Endpoint::schema()).unwrap();
-        let pattern = regex::Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
-        for good in ["/a", "/a/b-c", "/-a", "/a-/b", "/a/-b", "/0", "/-/-a"] {
-            assert!(pattern.is_match(good), "{good}");
+        let pattern = regex::Regex::new(super::Endpoint::PATTERN).unwrap();
+        let takes = |written: &str| {
+            let kept = Form::Endpoint.apply(written);
+            // Callers are shown the pattern, so it takes the endpoint in both forms.
+            assert!(pattern.is_match(&kept) || !pattern.is_match(written), "{written}");
+            pattern.is_match(&kept)
+        };
+        for good in [
+            "/a",
+            "a",
+            "my-endpoint",
+            "/a/b-c",
+            "/-a",
+            "/a-/b",
+            "/0",
+            "/-/-a",
+            "/A",
+            "/a_b",
+            "/a~",
+            "/a.b",
+            "/a/",
+            "/a--b",
+            "/.a",
+            "/..a",
+            "/...",
+            "/.well-known/x",
+            "/v1.0/a..b",
+        ] {
+            assert!(takes(good), "{good}");
         }
-        for bad in ["", "/", "a", "/a/", "/a-", "//a", "/a//b", "/a--b", "/A", "/a_b", "/a b", "/a\n"] {
-            assert!(!pattern.is_match(bad), "{bad}");
+        for bad in [
+            "", "/", "//", "//a", "/a//b", "/a//", "/.", "/..", "/a/..", "/../a", "/a/./b", "a/.", "/a b",
+            "/a\n", "/é", "/a%20", "/a?b", "/a#b", "/{a}", "/a:b",
+        ] {
+            assert!(!takes(bad), "{bad}");
         }
     }
 }

@@ -23,8 +23,8 @@ impl Input for Rollback {}
     params(FunctionPath),
     request_body = Rollback,
     responses(
-        (status = 200, description = "As it is now", body = Function),
-        (status = 409, description = "It was changed meanwhile"),
+        (status = 200, description = "As it is after the change", body = Function),
+        (status = 409, description = "Another request changed it at the same time"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "code:read", "runtime:deploy"]))),
     security(("user" = []))

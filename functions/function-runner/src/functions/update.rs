@@ -10,32 +10,32 @@ use web::{AppState, Caller, Input, Json, PathBody, Result};
 
 use super::{Endpoint, ExecutionType, Function, FunctionPath, Runtime};
 
-/// What to change; what is absent or null stays.
+/// The changes. A field that is absent or null stays as it is.
 #[derive(Deserialize, ToSchema)]
 pub struct FunctionUpdate {
-    /// Unique in its workspace whatever its case.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The name, unique in its workspace regardless of case.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: Option<String>,
-    /// What it is written in.
+    /// The language.
     runtime: Option<Runtime>,
-    /// Its source, at most 1 MiB, with a `handler`. Makes the next version.
+    /// The source: at most 1 MiB, with a handler. New code makes the next version.
     #[schema(max_length = 1048576)]
     code: Option<String>,
-    /// Whether a caller waits.
+    /// `SYNC` runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: Option<ExecutionType>,
     /// The path of its HTTP trigger.
     endpoint: Option<Endpoint>,
-    /// MiB.
+    /// Memory in MiB.
     #[schema(minimum = 128, maximum = 10240)]
     memory_mb: Option<u32>,
-    /// Seconds.
+    /// Timeout in seconds.
     #[schema(minimum = 1, maximum = 900)]
     timeout_seconds: Option<u32>,
-    /// All its variables, at most 4 KB; those not named are gone.
+    /// All environment variables, at most 4 KB together; those not named are removed. `***` keeps the value of a variable that exists.
     environment: Option<BTreeMap<String, String>>,
-    /// Whether its HTTP trigger answers without a key.
+    /// Whether its HTTP trigger can be called without a token or a key.
     public: Option<bool>,
-    /// How often a queued job is run in all while the code fails.
+    /// How often a queued job is run at most while the code fails.
     #[schema(minimum = 1, maximum = 10)]
     max_attempts: Option<u32>,
 }
@@ -48,8 +48,8 @@ impl Input for FunctionUpdate {}
     params(FunctionPath),
     request_body = FunctionUpdate,
     responses(
-        (status = 200, description = "As it is now", body = Function),
-        (status = 409, description = "The name or the endpoint is taken, or it was changed meanwhile"),
+        (status = 200, description = "As it is after the change", body = Function),
+        (status = 409, description = "Another function in this workspace has this name or endpoint, or another request changed this one at the same time"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "code:read", "code:write", "runtime:deploy"]))),
     security(("user" = []))

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use domain::Timestamp;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use web::{AppState, Caller, Json, PathQuery, Result};
 
 use super::{FunctionPath, Runtime};
@@ -14,7 +14,7 @@ use web::Paging;
 pub struct Version {
     /// 1, 2, …
     version: u32,
-    /// What it is written in.
+    /// The language.
     runtime: Runtime,
     /// Its source.
     code: String,
@@ -23,6 +23,18 @@ pub struct Version {
     /// When it was saved.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+}
+
+/// Which part of the list.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct VersionsQuery {
+    /// How many at most, 1 to 100; 50 by default.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[param(max_length = 4096)]
+    cursor: Option<String>,
 }
 
 /// A page of versions.
@@ -37,10 +49,10 @@ pub struct VersionList {
 /// Lists a function's versions, newest first, with their code.
 #[utoipa::path(
     get, path = "/functions/{function_id}/versions", operation_id = "functions.versions", tag = "functions",
-    params(FunctionPath, Paging),
+    params(FunctionPath, VersionsQuery),
     responses(
-        (status = 200, description = "A page of them", body = VersionList),
-        (status = 400, description = "The cursor is not of this list"),
+        (status = 200, description = "One page of the list", body = VersionList),
+        (status = 400, description = "The cursor does not belong to this list"),
     ),
     extensions(("x-access" = json!(["table:read", "code:read"]))),
     security(("user" = []))
@@ -48,9 +60,11 @@ pub struct VersionList {
 pub async fn versions(
     State(state): State<AppState>,
     caller: Caller,
-    PathQuery { path, query }: PathQuery<FunctionPath, Paging>,
+    PathQuery { path, query }: PathQuery<FunctionPath, VersionsQuery>,
 ) -> Result<Json<VersionList>> {
-    let list = query.list(&state.web, caller, &["functions", &path.id().to_string(), "versions"]);
+    let VersionsQuery { limit, cursor } = query;
+    let name = ["functions", &path.id().to_string(), "versions"];
+    let list = Paging::new(limit, cursor).list(&state.web, caller, &name).by_pages();
     let listed = state.app.versions(caller.user_id, path.id(), list.page()?).await?;
     let mut versions = Vec::with_capacity(listed.items.len());
     for version in listed.items {

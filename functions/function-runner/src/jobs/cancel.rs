@@ -5,13 +5,13 @@ use web::{AppState, Caller, Json, Path, Result};
 
 use super::{Job, JobPath};
 
-/// Withdraws a job that has not begun.
+/// Cancels a job that has not started.
 #[utoipa::path(
     post, path = "/jobs/{id}/cancel", operation_id = "jobs.cancel", tag = "jobs",
     params(JobPath),
     responses(
-        (status = 200, description = "Withdrawn", body = Job),
-        (status = 409, description = "It has begun, or is over"),
+        (status = 200, description = "Cancelled", body = Job),
+        (status = 409, description = "The job has already started or ended"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "payloads:read"]))),
     security(("user" = []))

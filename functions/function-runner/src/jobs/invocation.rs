@@ -11,7 +11,7 @@ use web::{Json, RawJson, Result};
 
 use super::{JobStatus, millis, raw};
 
-/// How an invocation went, or that it is under way.
+/// The result of an invocation, or the job that it is queued as.
 #[derive(Serialize, ToSchema)]
 pub struct Invocation {
     /// The job that records it.

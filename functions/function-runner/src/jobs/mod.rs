@@ -32,15 +32,15 @@ impl JobPath {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobStatus {
-    /// Accepted, not begun.
+    /// Accepted, and not started yet.
     Pending,
-    /// Under way.
+    /// Running now.
     Running,
     /// The handler returned.
     Success,
     /// The handler failed, or the platform gave up.
     Error,
-    /// Withdrawn before it began.
+    /// Cancelled before it started.
     Cancelled,
 }
 
@@ -93,15 +93,15 @@ pub struct Job {
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When its last attempt began.
+    /// When its last attempt started.
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
-    /// When it became final.
+    /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     completed_at: Option<Timestamp>,
     /// Milliseconds that the handler took.
     duration: Option<f64>,
-    /// How often it was begun.
+    /// How often it was started.
     attempts: u32,
     /// Whether the code had to be loaded first.
     cold_start: bool,

@@ -7,16 +7,16 @@ use web::{AppState, Caller, Path, Result};
 use super::JobPath;
 use super::invocation::{Invocation, answer};
 
-/// Runs a job's input on its version once more, as a new job.
+/// Runs a job again: a new job with the same input and the same version.
 #[utoipa::path(
     post, path = "/jobs/{id}/retry", operation_id = "jobs.retry", tag = "jobs",
     params(JobPath),
     responses(
-        (status = 200, description = "It ran; `status` says how it went", body = Invocation),
-        (status = 202, description = "It is queued, or runs longer than a caller is kept waiting", body = Invocation,
-            headers(("Location" = String, description = "The job"))),
+        (status = 200, description = "The function ran. `status` is `success` or `error`", body = Invocation),
+        (status = 202, description = "The job is queued, or still running after 29 seconds. `Location` says where to ask for its result", body = Invocation,
+            headers(("Location" = String, description = "The path of the job"))),
         (status = 409, description = "The function is disabled"),
-        (status = 429, description = "As much runs at once as may"),
+        (status = 429, description = "The limit of concurrent runs is reached. Try again after `Retry-After` seconds"),
     ),
     extensions(("x-access" = json!([
         "table:read", "table:write", "payloads:read", "payloads:write", "runtime:invoke", "queue:send"

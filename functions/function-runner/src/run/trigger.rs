@@ -1,6 +1,6 @@
 //! `ANY /run/{workspace_id}/{endpoint}`
 
-use app::http_trigger::Request;
+use app::http_trigger::{Bearer, Request};
 use axum::Extension;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
@@ -9,7 +9,6 @@ use domain::WorkspaceId;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
-use tracing::warn;
 use utoipa::IntoParams;
 use uuid::Uuid;
 use web::{AppState, AsWritten, BearerToken, PathBody, RawBody, RequestId, Result, Source};
@@ -37,16 +36,16 @@ const SANDBOX: HeaderValue =
     params(TriggerPath),
     responses(
         (status = 202, description = "The function is ASYNC and its job is queued"),
-        (status = 401, description = "The function is not public, and no good key came with the request"),
-        (status = 405, description = "The function does not answer to this method"),
+        (status = 401, description = "The function is not public, and the request has no valid token or key"),
+        (status = 405, description = "The function does not accept this method"),
         (status = 409, description = "The function is disabled"),
         (status = 413, description = "The body is larger than 6 MB"),
-        (status = 429, description = "As much runs at once as may"),
-        (status = 502, description = "The function failed"),
-        (status = "default", description = "What the function answers"),
+        (status = 429, description = "The limit of concurrent runs is reached. Try again after `Retry-After` seconds"),
+        (status = 502, description = "The function failed. Its owner finds the reason in the job"),
+        (status = "default", description = "The response of the function"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write", "payloads:read", "payloads:write", "runtime:invoke", "queue:send"]))),
-    security((), ("workspace_key" = []))
+    security((), ("workspace_key" = []), ("user" = []))
 )]
 #[expect(clippy::too_many_arguments, reason = "each is a part of the request, and the event has them all")]
 pub async fn trigger(
@@ -70,7 +69,11 @@ pub async fn trigger(
     };
     let endpoint = format!("/{}", path.endpoint);
     let workspace = WorkspaceId(path.workspace_id);
-    let answered = state.app.trigger(workspace, &endpoint, key.as_deref(), request).await?;
+    let bearer = match key.as_deref() {
+        Some(token) => state.web.tokens.verify(token).map_or(Bearer::Key(token), Bearer::User),
+        None => Bearer::Nobody,
+    };
+    let answered = state.app.trigger(workspace, &endpoint, bearer, request).await?;
     Ok(response(answered))
 }
 
@@ -88,11 +91,9 @@ fn response(answered: app::http_trigger::Response) -> Response {
     let headers = response.headers_mut();
     headers.clear();
     for (name, value) in answered.headers {
-        match (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => {
-                headers.append(name, value);
-            }
-            _ => warn!(header = name, "a function answered with a header that HTTP can't carry; left out"),
+        // The use case has made sure that HTTP can carry each of them.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.append(name, value);
         }
     }
     headers.append(CONTENT_SECURITY_POLICY, SANDBOX);

@@ -9,7 +9,7 @@ use tracing::error;
 use utoipa::ToSchema;
 use web::{AppState, Json};
 
-/// How the platform is.
+/// Whether the platform works.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     /// `healthy`, or `unhealthy` when a part it needs is down.
@@ -18,12 +18,12 @@ pub struct Health {
     checks: BTreeMap<&'static str, String>,
 }
 
-/// Tells how the platform is.
+/// Says whether the platform works.
 #[utoipa::path(
     get, path = "/health", operation_id = "system.health", tag = "system",
     responses(
         (status = 200, description = "Healthy", body = Health),
-        (status = 503, description = "A part it needs is down", body = Health),
+        (status = 503, description = "A part that the platform needs is down", body = Health),
     ),
     extensions(("x-access" = json!(["table:read", "code:read", "queue:read", "runtime:read"]))),
 )]

@@ -1,26 +1,37 @@
 //! `GET /`
 
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::Json;
+use web::{AppState, Json};
 
 /// What this is.
 #[derive(Serialize, ToSchema)]
 pub struct Root {
+    /// Always `ok`.
+    status: &'static str,
     /// Its name.
     message: &'static str,
     /// Its version.
     version: &'static str,
+    /// Which deployment this is: `local` on one machine.
+    environment: String,
     /// Where to read about it.
     docs: &'static str,
 }
 
-/// Says what this is.
+/// Says the name and version of the API.
 #[utoipa::path(
     get, path = "/", operation_id = "system.root", tag = "system",
-    responses((status = 200, description = "What this is", body = Root)),
+    responses((status = 200, description = "The name and version of the API", body = Root)),
     extensions(("x-access" = json!([]))),
 )]
-pub async fn root() -> Json<Root> {
-    Json(Root { message: "Function Runner API", version: env!("CARGO_PKG_VERSION"), docs: "/docs" })
+pub async fn root(State(state): State<AppState>) -> Json<Root> {
+    Json(Root {
+        status: "ok",
+        message: "Function Runner API",
+        version: env!("CARGO_PKG_VERSION"),
+        environment: state.web.config.environment.clone(),
+        docs: "/docs",
+    })
 }

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use web::{AppState, Body, Input, Json, Result, Source};
 
-/// Who wants to log in.
+/// Username and password.
 #[derive(Deserialize, ToSchema)]
 pub struct UserLogin {
-    /// Whatever its case.
+    /// The username, in upper or lower case.
     #[schema(max_length = 50)]
     username: String,
     /// The password.
@@ -18,7 +18,7 @@ pub struct UserLogin {
 
 impl Input for UserLogin {}
 
-/// What a user calls with.
+/// An access token.
 #[derive(Serialize, ToSchema)]
 pub struct Token {
     /// To be sent as `Authorization: Bearer …`.
@@ -34,7 +34,7 @@ pub struct Token {
     post, path = "/users/login", operation_id = "users.login", tag = "users",
     request_body = UserLogin,
     responses(
-        (status = 200, description = "A token to call with", body = Token),
+        (status = 200, description = "An access token", body = Token),
         (status = 401, description = "Incorrect username or password"),
         (status = 429, description = "Too many wrong passwords"),
     ),

@@ -5,10 +5,10 @@ use web::{AppState, Caller, Json, Result};
 
 use super::User;
 
-/// Shows who calls.
+/// Shows the user of the access token.
 #[utoipa::path(
     get, path = "/users/me", operation_id = "users.me", tag = "users",
-    responses((status = 200, description = "Who calls", body = User)),
+    responses((status = 200, description = "The user of the access token", body = User)),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))
 )]

@@ -14,9 +14,9 @@ pub struct User {
     /// Unique, at most 2^53 - 1.
     #[schema(minimum = 1, maximum = 9007199254740991_i64)]
     id: u64,
-    /// Unique whatever its case.
+    /// The username, unique regardless of case.
     username: String,
-    /// What to call them.
+    /// The person's name.
     name: String,
     /// When they registered.
     #[schema(value_type = String, format = DateTime)]

@@ -5,18 +5,19 @@ use axum::extract::State;
 use domain::Fault;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Fields, Input, Json, Result};
+use web::{AppState, Body, Fields, Input, Json, Result, Source};
 
 use super::User;
 
-/// Who wants to register.
+/// A user to register.
 #[derive(Deserialize, ToSchema)]
 pub struct UserCreate {
-    /// Unique whatever its case.
-    #[schema(min_length = 3, max_length = 50, pattern = "^[A-Za-z0-9_.-]+$")]
+    /// The username, unique regardless of case.
+    #[schema(min_length = 3, max_length = 50, pattern = "^[A-Za-z0-9_.-]+$",
+        extensions(("x-says" = json!("have only letters, digits, `_`, `.` and `-`"))))]
     username: String,
-    /// What to call them.
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    /// The person's name.
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     name: String,
     /// 8 to 1024 bytes.
     #[schema(min_length = 8, max_length = 1024, format = Password)]
@@ -27,7 +28,7 @@ impl Input for UserCreate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
         let is_long = fields.text("password").is_some_and(|password| password.len() > 1024);
         let fault =
-            || Fault::new(["body", "password"], "string_too_long", "A password has at most 1024 bytes");
+            || Fault::new(["body", "password"], "string_too_long", "A password may have at most 1024 bytes");
         is_long.then(fault).into_iter().collect()
     }
 }
@@ -39,11 +40,16 @@ impl Input for UserCreate {
     responses(
         (status = 200, description = "Registered", body = User),
         (status = 400, description = "The username is taken"),
+        (status = 429, description = "Too many registrations from this address"),
     ),
     extensions(("x-access" = json!(["table:read", "table:write"])), ("x-memory" = json!(1024))),
 )]
-pub async fn register(State(state): State<AppState>, Body(new): Body<UserCreate>) -> Result<Json<User>> {
+pub async fn register(
+    State(state): State<AppState>,
+    source: Source,
+    Body(new): Body<UserCreate>,
+) -> Result<Json<User>> {
     let UserCreate { username, name, password } = new;
-    let user = state.app.register(NewUser { username, name, password }).await?;
+    let user = state.app.register(&source.network(), NewUser { username, name, password }).await?;
     Ok(Json(user.into()))
 }

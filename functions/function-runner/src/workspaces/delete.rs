@@ -10,7 +10,7 @@ use crate::Deleted;
 #[utoipa::path(
     delete, path = "/workspaces/{workspace_id}", operation_id = "workspaces.delete", tag = "workspaces",
     params(WorkspacePath),
-    responses((status = 200, description = "Out of reach, to be swept", body = Deleted)),
+    responses((status = 200, description = "Deleted", body = Deleted)),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))
 )]

@@ -12,8 +12,8 @@ use web::Paging;
     get, path = "/workspaces/{workspace_id}/functions", operation_id = "workspaces.functions", tag = "workspaces",
     params(WorkspacePath, Paging),
     responses(
-        (status = 200, description = "A page of them", body = FunctionList),
-        (status = 400, description = "The cursor is not of this list"),
+        (status = 200, description = "One page of the list", body = FunctionList),
+        (status = 400, description = "The cursor does not belong to this list"),
     ),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))

@@ -22,8 +22,8 @@ pub struct WorkspaceList {
     get, path = "/workspaces/", operation_id = "workspaces.list", tag = "workspaces",
     params(Paging),
     responses(
-        (status = 200, description = "A page of them", body = WorkspaceList),
-        (status = 400, description = "The cursor is not of this list"),
+        (status = 200, description = "One page of the list", body = WorkspaceList),
+        (status = 400, description = "The cursor does not belong to this list"),
     ),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))

@@ -20,7 +20,7 @@ pub struct WorkspaceMetrics {
     total_executions: u64,
     /// Milliseconds in handlers, all together.
     total_execution_time: f64,
-    /// Percent of the runs that succeeded; 0 when nothing ran.
+    /// The fraction of the runs that succeeded, from 0 to 1; 0 when nothing ran.
     success_rate: f64,
     /// What the series covers.
     period: Period,

@@ -125,10 +125,50 @@ async fn names_and_endpoints_are_unique_in_a_workspace() {
 }
 
 #[tokio::test]
+async fn endpoints_are_taken_as_people_write_them() {
+    let user = Server::shared().user().await;
+    let workspace = user.workspace().await;
+    let new = |endpoint: &str| {
+        json!({
+            "name": unique("f"), "endpoint": endpoint, "runtime": "NODEJS", "code": ECHO_JS, "workspace_id": workspace
+        })
+    };
+    let long = "x".repeat(99);
+    for (written, kept) in [
+        ("my-endpoint", "/my-endpoint"),
+        ("My_Endpoint/v1.0~/", "/My_Endpoint/v1.0~"),
+        ("/.well-known/..x", "/.well-known/..x"),
+        (&long, &format!("/{long}")),
+    ] {
+        let made = user.post("/functions/", &new(written)).await.expect(200);
+        assert_eq!(made["endpoint"], kept);
+        // What was shown can be written back.
+        let path = format!("/functions/{}", made["id"].as_str().unwrap());
+        assert_eq!(user.put(&path, &json!({"endpoint": kept})).await.expect(200)["endpoint"], kept);
+        user.get(&format!("/run/{workspace}{kept}")).await.expect(200);
+        assert_eq!(user.post("/functions/", &new(kept)).await.expect(409)["code"], "ENDPOINT_TAKEN");
+    }
+    for bad in ["", "/", "//a", "a//b", "/a//", "/./a", "a/..", "a b", "é", "/a?b", "/a%20b"] {
+        let refused = user.post("/functions/", &new(bad)).await;
+        assert_eq!(
+            refused.faults(),
+            [("body.endpoint".to_owned(), "string_pattern_mismatch".to_owned())],
+            "{bad}"
+        );
+        let refused = refused.expect(422);
+        let text = refused["detail"][0]["msg"].as_str().unwrap();
+        assert!(text.contains("/orders/new") && !text.contains('^'), "{text}");
+    }
+    let long = "x".repeat(100);
+    let faults = user.post("/functions/", &new(&long)).await.faults();
+    assert_eq!(faults, [("body.endpoint".to_owned(), "string_too_long".to_owned())]);
+}
+
+#[tokio::test]
 async fn all_faults_are_found_at_once() {
     let user = Server::shared().user().await;
     let wrong = json!({
-        "name": "", "runtime": "RUBY", "code": 1, "execution_type": "LATER", "workspace_id": "x", "endpoint": "/A",
+        "name": "", "runtime": "RUBY", "code": 1, "execution_type": "LATER", "workspace_id": "x", "endpoint": "/a b",
         "memory_mb": 64, "timeout_seconds": 901, "environment": {"A": 1}, "public": "perhaps"
     });
     let faults = user.post("/functions/", &wrong).await.faults();

@@ -25,7 +25,7 @@ async fn runs_are_counted_for_the_function_and_its_workspace() {
         ("total_executions", json!(3)),
         ("success_count", json!(2)),
         ("error_count", json!(1)),
-        ("success_rate", json!(66.67)),
+        ("success_rate", json!(0.6667)),
         ("cold_starts", json!(1)),
         ("period", json!("24h")),
     ] {
@@ -44,7 +44,7 @@ async fn runs_are_counted_for_the_function_and_its_workspace() {
         ("workspace_id", json!(workspace)),
         ("total_functions", json!(2)),
         ("total_executions", json!(4)),
-        ("success_rate", json!(75.0)),
+        ("success_rate", json!(0.75)),
         ("period", json!("7d")),
     ] {
         assert_eq!(counted[field], value, "{field} of {counted}");

@@ -9,7 +9,8 @@ async fn the_root_and_health_say_what_this_is() {
     let anyone = Server::shared().anyone();
     let root = anyone.get("/").await.expect(200);
     assert_eq!((&root["message"], &root["docs"]), (&json!("Function Runner API"), &json!("/docs")));
-    assert!(root["version"].is_string());
+    assert!(root["version"].is_string() && root["environment"].is_string());
+    assert_eq!(root["status"], "ok");
     let health = anyone.get("/health").await.expect(200);
     assert_eq!(health["status"], "healthy");
     for part in ["table", "blobs", "queue", "runtime"] {

@@ -95,7 +95,10 @@ async fn a_private_trigger_wants_a_key_of_its_workspace() {
     let refused = user.without_token().get(&path).await;
     assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
     refused.expect(401);
-    user.get(&path).await.expect(401);
+    user.with_token("nonsense").get(&path).await.expect(401);
+    // The owner's own token opens it too, and that of nobody else.
+    user.get(&path).await.expect(200);
+    Server::shared().user().await.get(&path).await.expect(404);
     user.with_token(&user.key(&workspace).await).get(&path).await.expect(200);
     let elsewhere = user.workspace().await;
     user.with_token(&user.key(&elsewhere).await).get(&path).await.expect(404);
@@ -104,23 +107,121 @@ async fn a_private_trigger_wants_a_key_of_its_workspace() {
     user.get(&format!("/run/{elsewhere}/hook")).await.expect(404);
 }
 
+/// Results that can't be responses, and what the owner reads of each.
+const NO_RESPONSES: &[(&str, &str)] = &[
+    ("({statusCode: 'the secret is 42'})", "`statusCode` is \"the secret is 42\""),
+    ("({statusCode: 99})", "`statusCode` is 99"),
+    ("({statusCode: 200, body: '!', isBase64Encoded: true})", "not Base64"),
+    ("({statusCode: 200, headers: {'x-a': []}})", "the header `x-a` is not a text"),
+    ("({statusCode: 200, headers: {'x a': '1'}})", "can't be the name of a header"),
+    ("({statusCode: 200, headers: {'x-a': 'secret\\r\\nx-b: 2'}})", "the value of the header `x-a`"),
+    ("({statusCode: 200, cookies: 'secret'})", "`cookies` is not a list"),
+];
+
 #[tokio::test]
 async fn a_function_that_fails_is_a_502_that_tells_strangers_nothing() {
     let user = Server::shared().user().await;
-    for code in [
-        "exports.handler = () => { throw new Error('the secret is 42') }",
-        "exports.handler = () => ({statusCode: 'the secret is 42'})",
-        "exports.handler = () => ({statusCode: 200, body: '!', isBase64Encoded: true})",
-    ] {
-        let (path, _) =
-            trigger(&user, json!({"runtime": "NODEJS", "code": code, "endpoint": "/hook", "public": true}))
-                .await;
-        let answer = user.without_token().get(&path).await;
-        assert!(!String::from_utf8_lossy(&answer.body).contains("secret"), "{code}");
+    let thrown = ("(() => { throw new Error('the secret is 42') })()", "the secret is 42");
+    for (result, why) in NO_RESPONSES.iter().chain([&thrown]) {
+        let code = format!("exports.handler = () => {result}");
+        let workspace = user.workspace().await;
+        let fields = json!({"runtime": "NODEJS", "code": code, "endpoint": "/hook", "public": true});
+        let function = user.function_with(&workspace, fields).await;
+        let answer = user.without_token().get(&format!("/run/{workspace}/hook")).await;
         let failed = answer.expect(502);
-        assert_eq!(failed["code"], "FUNCTION_FAILED");
-        assert_eq!(failed["request_id"].as_str(), answer.header("x-request-id"));
-        user.get(&format!("/jobs/{}", failed["job_id"])).await.expect(200);
+        let text = "The function failed. Its owner finds the reason in the job";
+        let expected = json!({
+            "detail": text, "message": text, "code": "FUNCTION_FAILED", "job_id": failed["job_id"],
+            "request_id": answer.header("x-request-id"),
+        });
+        assert_eq!(failed, expected, "{result}");
+        // The owner is told everywhere that it failed, and why.
+        let job = user.get(&format!("/jobs/{}", failed["job_id"])).await.expect(200);
+        assert_eq!((&job["status"], &job["output"]), (&json!("error"), &json!(null)), "{result}");
+        assert!(job["error"].as_str().is_some_and(|error| error.contains(why)), "{result}: {job}");
+        let counted = user.get(&format!("/functions/{function}/metrics")).await.expect(200);
+        assert_eq!((&counted["error_count"], &counted["success_rate"]), (&json!(1), &json!(0.0)), "{result}");
+        let logs =
+            user.get(&format!("/api/workspaces/{workspace}/functions/{function}/logs")).await.expect(200);
+        let entry = &logs["logs"][0];
+        assert_eq!((&entry["status"], &entry["statusCode"]), (&json!("error"), &json!(502)), "{entry}");
+        assert!(entry["error"].as_str().is_some_and(|error| error.contains(why)), "{entry}");
+        // Invoked directly, the same result is just a result.
+        if result.starts_with("({") {
+            assert_eq!(user.invoke(&function, &json!({})).await["status"], "success", "{result}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_queued_trigger_is_judged_as_well_and_so_is_its_retry() {
+    let user = Server::shared().user().await;
+    let code = "def handler(event):\n    return {'statusCode': 'later'}";
+    let fields = json!({
+        "runtime": "PYTHON", "code": code, "endpoint": "/hook", "public": true, "execution_type": "ASYNC"
+    });
+    let (path, _) = trigger(&user, fields).await;
+    let accepted = user.send(user.request(Method::POST, &path)).await.expect(202);
+    let job = user.finished(&accepted["job_id"]).await;
+    assert_eq!(job["status"], "error", "{job}");
+    let again = user.post(&format!("/jobs/{}/retry", job["id"]), &json!({})).await.expect(202);
+    let job = user.finished(&again["job_id"]).await;
+    assert!(job["error"].as_str().is_some_and(|error| error.starts_with("InvalidResponse: ")), "{job}");
+}
+
+#[tokio::test]
+async fn results_as_people_write_them_are_sent() {
+    let user = Server::shared().user().await;
+    for (runtime, result, status, kind, body) in [
+        ("NODEJS", "({statusCode: 201, 'a\"b': 1, body: 'x'})", 201, "text/plain; charset=utf-8", "x"),
+        (
+            "NODEJS",
+            "({statusCode: 200, headers: {'x-a': null}, body: {a: [1]}})",
+            200,
+            "application/json",
+            "{\"a\":[1]}",
+        ),
+        (
+            "NODEJS",
+            "({statusCode: '202', headers: {'Content-Type': 'a/b', 'content-type': 'c/d'}})",
+            202,
+            "c/d",
+            "",
+        ),
+        (
+            "NODEJS",
+            "({statusCode: 200, body: 'aGVs\\nbG8', isBase64Encoded: true})",
+            200,
+            "text/plain; charset=utf-8",
+            "hello",
+        ),
+        ("PYTHON", "{'statusCode': 200.0, 'body': [1, None]}", 200, "application/json", "[1, null]"),
+        (
+            "PYTHON",
+            "{'statusCode': 200, 'headers': {'x-a': None}, 'isBase64Encoded': None}",
+            200,
+            "text/plain; charset=utf-8",
+            "",
+        ),
+        (
+            "PYTHON",
+            "{'statusCode': 200, 'headers': {'Content-Type': 'text/x'}, 'body': {}}",
+            200,
+            "text/x",
+            "{}",
+        ),
+    ] {
+        let code = match runtime {
+            "PYTHON" => format!("def handler(event):\n    return {result}"),
+            _ => format!("exports.handler = () => {result}"),
+        };
+        let fields = json!({"runtime": runtime, "code": code, "endpoint": "/hook", "public": true});
+        let (path, _) = trigger(&user, fields).await;
+        let answer = user.without_token().get(&path).await;
+        let compact = String::from_utf8_lossy(&answer.body).replace(' ', "");
+        assert_eq!((answer.status, compact), (status, body.replace(' ', "")), "{result}");
+        assert_eq!(answer.header("content-type"), Some(kind), "{result}");
+        assert_eq!(answer.headers.get_all("content-type").iter().count(), 1, "{result}");
     }
 }
 

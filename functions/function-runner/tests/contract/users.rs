@@ -33,6 +33,7 @@ async fn a_username_is_taken_whatever_its_case() {
     anyone.post("/users/register", &new(&username)).await.expect(200);
     let again = anyone.post("/users/register", &new(&username.to_lowercase())).await.expect(400);
     assert_eq!(again["detail"], "Username already registered");
+    assert_eq!(again["message"], again["detail"]);
     assert!(again["request_id"].is_string() && again["code"].is_string(), "{again}");
 }
 
@@ -136,5 +137,57 @@ async fn a_right_password_is_not_counted() {
             .post("/users/login", &json!({"username": username, "password": "password1"}))
             .await
             .expect(200);
+    }
+}
+
+#[tokio::test]
+async fn right_passwords_lock_nobody_out_however_many_come_at_once_and_hang_up() {
+    let server = Server::shared();
+    let username = unique("hasty-");
+    let new = json!({"username": username, "name": "Hasty", "password": "password1"});
+    server.anyone().post("/users/register", &new).await.expect(200);
+    let login = |password: &str| json!({"username": username, "password": password});
+    let mut tries = tokio::task::JoinSet::new();
+    for n in 0..28_u64 {
+        let (anyone, right) = (server.anyone(), login("password1"));
+        tries.spawn(async move {
+            let answer = anyone.post("/users/login", &right);
+            match n % 2 {
+                0 => Some(answer.await.status),
+                _ => tokio::time::timeout(std::time::Duration::from_millis(n), answer)
+                    .await
+                    .ok()
+                    .map(|a| a.status),
+            }
+        });
+    }
+    let statuses: Vec<_> = tries.join_all().await.into_iter().flatten().collect();
+    assert!(statuses.len() >= 14 && statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    server.anyone().post("/users/login", &login("password1")).await.expect(200);
+    // Wrong ones count, whether somebody waits for the answer or not.
+    for _ in 0..10 {
+        let anyone = server.anyone();
+        let wrong = login("wrong one");
+        let answer = anyone.post("/users/login", &wrong);
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(12), answer).await;
+    }
+    testkit::poll("all are counted", async || {
+        let answer = server.anyone().post("/users/login", &login("password1")).await;
+        (answer.status == 429).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_of_people_are_kept_in_one_form_and_can_be_seen() {
+    let anyone = Server::shared().anyone();
+    let new = |name: &str| json!({"username": unique("n-"), "name": name, "password": "password1"});
+    let user = anyone.post("/users/register", &new(" Jose\u{301} ")).await.expect(200);
+    assert_eq!(user["name"], "Jos\u{e9}");
+    for bad in ["a\u{7}", "\u{200b}", "a\u{202e}b", "\u{3164}"] {
+        let refused = anyone.post("/users/register", &new(bad)).await;
+        assert_eq!(refused.faults(), [("body.name".to_owned(), "value_error".to_owned())], "{bad:?}");
+        let text = refused.expect(422)["detail"][0]["msg"].as_str().unwrap().to_owned();
+        assert!(text.contains("U+") || text.contains("visible"), "{text}");
     }
 }

@@ -39,8 +39,18 @@ async fn names_are_unique_per_owner_whatever_their_case() {
     other.post("/workspaces/", &json!({"name": "Straße"})).await.expect(200);
     let second = user.post("/workspaces/", &json!({"name": "second"})).await.expect(200);
     let path = format!("/workspaces/{}", second["id"].as_str().unwrap());
-    user.put(&path, &json!({"name": "strasse"})).await.expect(200);
-    user.put(&path, &json!({"name": "straße"})).await.expect(409);
+    for same in ["strasse", "straße", "STRASSE"] {
+        user.put(&path, &json!({"name": same})).await.expect(409);
+    }
+    // However its accents are written, it is kept in one form.
+    let third = user.post("/workspaces/", &json!({"name": "Cafe\u{301}"})).await.expect(200);
+    assert_eq!(third["name"], "Caf\u{e9}");
+    user.post("/workspaces/", &json!({"name": "CAF\u{c9}"})).await.expect(409);
+    // Its own name in another case is no conflict, and the old one is free after a change.
+    let path = format!("/workspaces/{}", third["id"].as_str().unwrap());
+    user.put(&path, &json!({"name": "CAF\u{c9}"})).await.expect(200);
+    user.put(&path, &json!({"name": "Tea"})).await.expect(200);
+    user.post("/workspaces/", &json!({"name": "caf\u{e9}"})).await.expect(200);
 }
 
 #[tokio::test]
@@ -53,6 +63,10 @@ async fn bad_names_and_ids_are_refused() {
         (json!({"name": ["a"]}), "string_type"),
         (json!({"name": " \t "}), "string_too_short"),
         (json!({"name": "n".repeat(101)}), "string_too_long"),
+        (json!({"name": "a\u{0}b"}), "value_error"),
+        (json!({"name": "a\u{202e}b"}), "value_error"),
+        (json!({"name": "a\u{200b}b"}), "value_error"),
+        (json!({"name": "\u{3164}"}), "value_error"),
     ] {
         assert_eq!(user.post("/workspaces/", &body).await.faults(), fault("body.name", kind), "{body}");
     }

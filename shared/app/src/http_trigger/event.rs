@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use domain::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Body, Request};
+use crate::base64;
 
 /// Headers that user code never sees: those about one connection (RFC 9110, section 7.6.1), and what the caller proved
 /// to us.
@@ -120,7 +119,7 @@ fn body_text(body: &Bytes, content_type: Option<&str>) -> (Option<String>, bool)
         );
     match std::str::from_utf8(body) {
         Ok(text) if is_text => (Some(text.to_owned()), false),
-        _ => (Some(STANDARD.encode(body)), true),
+        _ => (Some(base64::encoded(body)), true),
     }
 }
 

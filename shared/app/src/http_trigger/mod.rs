@@ -8,18 +8,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::function::HTTP_METHODS;
-use domain::{AuthKey, Error, Function, Job, Kind, Result, WorkspaceId};
+use domain::{AuthKey, Error, Function, Job, Kind, Result, UserId, WorkspaceId};
 use serde_json::{Value, json};
 use store::functions::not_found;
 
 use crate::App;
-use crate::invocations::Invoked;
-
-use event::event;
-use response::response;
+use crate::invocations::{Invoked, Ran};
 
 pub(crate) use event::body_of as request_body;
-pub(crate) use response::seen as response_body;
+use event::event;
+pub(crate) use response::{response, seen as response_body};
 
 /// A request to a trigger, as it came.
 #[derive(Clone, Debug)]
@@ -38,6 +36,17 @@ pub struct Request {
     pub source_ip: String,
     /// The request's id.
     pub request_id: String,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub enum Bearer<'a> {
+    /// A user with a good access token.
+    User(UserId),
+    /// Someone with this text, which may be a key of a workspace.
+    Key(&'a str),
+    /// Someone who shows nothing.
+    Nobody,
 }
 
 /// A body, as it is shown in logs.
@@ -76,29 +85,41 @@ pub struct Response {
 }
 
 impl App {
-    /// Answers a request to `endpoint`. `key` is the bearer that came with it. 401 without a good key unless the
-    /// function is public, 404 if nothing is there, 405 for a method that it does not answer to.
+    /// Answers a request to `endpoint` from whoever `bearer` is. Unless the function is public, 401 without a good key and
+    /// 404 for one of another workspace or another user; 404 if nothing is there, 405 for a method that it does not answer
+    /// to.
     pub async fn trigger(
         self: &Arc<Self>,
         workspace: WorkspaceId,
         endpoint: &str,
-        key: Option<&str>,
+        bearer: Bearer<'_>,
         request: Request,
     ) -> Result<Response> {
+        let key = match bearer {
+            Bearer::Key(key) => Some(key),
+            Bearer::User(_) | Bearer::Nobody => None,
+        };
         let (function, record) = self.behind(workspace, endpoint, key).await?;
-        if !function.public && self.opened(record, key.unwrap_or_default())?.workspace_id != workspace {
+        let may = function.public
+            || match bearer {
+                Bearer::User(user) => function.owner_id == user,
+                Bearer::Key(_) | Bearer::Nobody => {
+                    self.opened(record, key.unwrap_or_default())?.workspace_id == workspace
+                }
+            };
+        if !may {
             return Err(not_found());
         }
         check_method(&function, &request.method)?;
         let event = event(&request, self.clock.now());
-        let failed = |job: &Job, detail: &str| failed(job, detail, &request.request_id);
         let event = Bytes::from(serde_json::to_vec(&event).map_err(Error::internal)?);
-        Ok(match self.invoke(function, event).await? {
+        Ok(match self.invoke(function, event, true).await? {
             Invoked::Accepted(job) => accepted(&job),
-            Invoked::Ran(ran) => match &ran.output {
-                Some(output) => response(output).unwrap_or_else(|why| failed(&ran.job, &why)),
-                None => failed(&ran.job, "The function failed; its job has the details"),
-            },
+            Invoked::Ran(ran) => {
+                let Ran { job, output, response: at_hand, .. } = *ran;
+                let sent = at_hand.or_else(|| response(&output?).ok());
+                sent.unwrap_or_else(|| failed(&job, &request.request_id))
+            }
         })
     }
 }
@@ -133,7 +154,7 @@ fn check_method(function: &Function, method: &str) -> Result<()> {
     }
     let all = || HTTP_METHODS.map(str::to_owned).to_vec();
     let methods = function.http_methods.clone().unwrap_or_else(all);
-    let message = format!("This function answers to {}", methods.join(", "));
+    let message = format!("This function accepts only {}", methods.join(", "));
     Err(Error::new(Kind::MethodNotAllowed(methods), "METHOD_NOT_ALLOWED", message))
 }
 
@@ -144,9 +165,11 @@ fn accepted(job: &Job) -> Response {
 }
 
 /// What a caller of a trigger hears of a run that failed: not why, since that may be anyone.
-fn failed(job: &Job, detail: &str, request_id: &str) -> Response {
-    let body =
-        json!({"detail": detail, "code": "FUNCTION_FAILED", "job_id": job.id, "request_id": request_id});
+fn failed(job: &Job, request_id: &str) -> Response {
+    let text = "The function failed. Its owner finds the reason in the job";
+    let body = json!({
+        "detail": text, "message": text, "code": "FUNCTION_FAILED", "job_id": job.id, "request_id": request_id
+    });
     json_response(502, &body)
 }
 

@@ -1,14 +1,13 @@
 //! A handler's result as a response.
 
-use std::collections::BTreeMap;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::Value;
+use http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::{Body, Response};
+use crate::base64;
 
 /// Headers about one connection (RFC 9110, section 7.6.1), which are the server's to set.
 const NOT_ITS_OWN: &[&str] = &[
@@ -31,72 +30,153 @@ const CORS: &str = "access-control-";
 /// among those, a client would wait for what never comes.
 const BODILESS: [u16; 3] = [204, 205, 304];
 
-/// A result in the shape of a response.
+/// The one header that a response may have more than once.
+const SET_COOKIE: &str = "set-cookie";
+
+/// A result in the shape of a response: an object with a `statusCode`. Each part is JSON text as the handler gave it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Shaped {
-    status_code: Value,
-    #[serde(default)]
-    headers: Option<BTreeMap<String, Value>>,
-    #[serde(default)]
-    cookies: Option<Vec<String>>,
-    #[serde(default)]
-    body: Option<Value>,
-    #[serde(default)]
-    is_base64_encoded: bool,
+struct Shaped<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    status_code: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    cookies: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    body: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    is_base64_encoded: Option<&'a RawValue>,
 }
 
-/// The response that a handler's result (JSON text) stands for. `Err` says what is wrong with it.
-pub(super) fn response(output: &str) -> std::result::Result<Response, String> {
+/// Tells a `statusCode` of null from none.
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(field: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(field).map(Some)
+}
+
+/// The response that a handler's result (JSON text) stands for. `Err` tells the function's owner what is wrong with it.
+pub(crate) fn response(output: &str) -> Result<Response, String> {
     let inferred = || Response {
         status: 200,
-        headers: vec![("content-type".into(), "application/json".into())],
+        headers: vec![("content-type".into(), JSON.into())],
         body: Bytes::copy_from_slice(output.as_bytes()),
     };
-    let is_shaped = output.starts_with('{')
-        && serde_json::from_str::<BTreeMap<&str, serde::de::IgnoredAny>>(output)
-            .is_ok_and(|object| object.contains_key("statusCode"));
-    if !is_shaped {
+    if !output.starts_with('{') {
         return Ok(inferred());
     }
-    let shaped: Shaped = serde_json::from_str(output)
-        .map_err(|error| format!("The function's result is no {{statusCode, headers, body}}: {error}"))?;
-    let status = match &shaped.status_code {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
+    let shaped: Shaped = serde_json::from_str(output).map_err(|error| wrong(&error.to_string()))?;
+    let Some(status) = shaped.status_code else { return Ok(inferred()) };
+    let status = status_of(status.get()).ok_or_else(|| {
+        wrong(&format!("`statusCode` is {}, not a whole number from 200 to 599", shown(status)))
+    })?;
+    let encoded = match shaped.is_base64_encoded.map(RawValue::get) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(wrong("`isBase64Encoded` is neither true nor false")),
     };
-    let status =
-        status.and_then(|status| u16::try_from(status).ok()).filter(|status| (200..600).contains(status));
-    let status = status.ok_or("The function's statusCode is not a number from 200 to 599")?;
-    let body = match shaped.body {
-        None | Some(Value::Null) => Bytes::new(),
-        Some(Value::String(text)) if shaped.is_base64_encoded => STANDARD
-            .decode(text.as_bytes())
-            .map_err(|_| "The function's body says that it is Base64, and is not")?
-            .into(),
-        Some(Value::String(text)) => text.into(),
-        Some(other) => other.to_string().into(),
-    };
+    let (body, content_type) = body_of(shaped.body, encoded)?;
+    let mut headers = headers_of(shaped.headers)?;
+    if !headers.iter().any(|(name, _)| name == "content-type") {
+        headers.push(("content-type".into(), content_type.into()));
+    }
+    let cookies: Option<Vec<String>> = shaped
+        .cookies
+        .map(|cookies| serde_json::from_str(cookies.get()))
+        .transpose()
+        .map_err(|_| wrong("`cookies` is not a list of texts"))?;
+    for cookie in cookies.unwrap_or_default() {
+        headers.push((SET_COOKIE.into(), carried(SET_COOKIE, cookie)?));
+    }
     let body = if BODILESS.contains(&status) { Bytes::new() } else { body };
-    let mut headers = Vec::new();
-    for (name, value) in shaped.headers.unwrap_or_default() {
+    Ok(Response { status, headers, body })
+}
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// 201, 201.0 and "201" are the same status.
+fn status_of(written: &str) -> Option<u16> {
+    let number = match serde_json::from_str(written).ok()? {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.parse::<u16>().ok()?.into(),
+        _ => return None,
+    };
+    let is_status = number.fract() == 0.0 && (200.0..600.0).contains(&number);
+    is_status.then_some(number as u16)
+}
+
+/// The bytes of a body, and what they are unless the headers say otherwise.
+fn body_of(body: Option<&RawValue>, encoded: bool) -> Result<(Bytes, &'static str), String> {
+    let Some(body) = body else { return Ok((Bytes::new(), TEXT)) };
+    if !body.get().starts_with('"') {
+        let json = || (Bytes::copy_from_slice(body.get().as_bytes()), JSON);
+        let not_text = || wrong("`isBase64Encoded` is true, and `body` is not a text");
+        return if encoded { Err(not_text()) } else { Ok(json()) };
+    }
+    let text: String = serde_json::from_str(body.get()).map_err(|error| wrong(&error.to_string()))?;
+    let bytes = match encoded {
+        true => base64::decoded(&text)
+            .map_err(|error| wrong(&format!("`isBase64Encoded` is true, and `body` is not Base64: {error}")))?
+            .into(),
+        false => text.into(),
+    };
+    Ok((bytes, TEXT))
+}
+
+/// The headers in lower case, each once. Of one that is there in two spellings the last counts.
+fn headers_of(headers: Option<&RawValue>) -> Result<Vec<(String, String)>, String> {
+    let Some(headers) = headers else { return Ok(Vec::new()) };
+    let given: Map<String, Value> =
+        serde_json::from_str(headers.get()).map_err(|_| wrong("`headers` is not an object of texts"))?;
+    let mut headers: Vec<(String, String)> = Vec::with_capacity(given.len() + 1);
+    for (name, value) in given {
         let name = name.to_ascii_lowercase();
         let value = match value {
+            Value::Null => continue,
             Value::String(text) => text,
             Value::Number(_) | Value::Bool(_) => value.to_string(),
-            _ => return Err(format!("The function's header '{name}' is not text")),
+            _ => return Err(wrong(&format!("the header `{name}` is not a text"))),
         };
-        if !NOT_ITS_OWN.contains(&name.as_str()) && !name.starts_with(CORS) {
-            headers.push((name, value));
+        if HeaderName::try_from(&name).is_err() {
+            return Err(wrong(&format!("`{name}` can't be the name of a header")));
         }
+        let value = carried(&name, value)?;
+        if NOT_ITS_OWN.contains(&name.as_str()) || name.starts_with(CORS) {
+            continue;
+        }
+        if name != SET_COOKIE {
+            headers.retain(|(known, _)| *known != name);
+        }
+        headers.push((name, value));
     }
-    if !headers.iter().any(|(name, _)| name == "content-type") {
-        headers.push(("content-type".into(), "text/plain; charset=utf-8".into()));
+    Ok(headers)
+}
+
+/// A header's value, if HTTP can carry it.
+fn carried(name: &str, value: String) -> Result<String, String> {
+    match HeaderValue::from_bytes(value.as_bytes()) {
+        Ok(_) => Ok(value),
+        Err(_) => Err(wrong(&format!(
+            "the value of the header `{name}` has a line break or another control character"
+        ))),
     }
-    headers
-        .extend(shaped.cookies.unwrap_or_default().into_iter().map(|cookie| ("set-cookie".into(), cookie)));
-    Ok(Response { status, headers, body })
+}
+
+/// What the function's owner reads in the job.
+fn wrong(reason: &str) -> String {
+    format!(
+        "InvalidResponse: the handler returned an object with a `statusCode`, which is sent as an HTTP response, but \
+         {reason}. Expected {{statusCode, headers, cookies, body, isBase64Encoded}}."
+    )
+}
+
+/// A value as it stands in a message.
+fn shown(value: &RawValue) -> String {
+    let text = value.get();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 /// The status and the body that a handler's result became, as they are shown in logs.
@@ -106,7 +186,7 @@ pub(crate) fn seen(output: &str) -> (u16, Option<Body>) {
     let content_type = content_type.map(|(_, value)| value.as_str());
     let body = (!response.body.is_empty()).then(|| match std::str::from_utf8(&response.body) {
         Ok(text) => Body::of(text.to_owned(), content_type),
-        Err(_) => Body::Text(STANDARD.encode(&response.body)),
+        Err(_) => Body::Text(base64::encoded(&response.body)),
     });
     (response.status, body)
 }
@@ -114,6 +194,15 @@ pub(crate) fn seen(output: &str) -> (u16, Option<Body>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sent(output: &str) -> (u16, Vec<String>, String) {
+        let response = response(output).unwrap_or_else(|why| panic!("{output}: {why}"));
+        let headers = response.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        (response.status, headers, String::from_utf8_lossy(&response.body).into_owned())
+    }
+
+    const TEXT: &str = "content-type: text/plain; charset=utf-8";
+    const JSON: &str = "content-type: application/json";
 
     #[test]
     fn a_result_becomes_a_response() {
@@ -123,18 +212,107 @@ mod tests {
         assert_eq!((shaped.status, &shaped.body[..]), (201, &[0xff, 0][..]));
         let names: Vec<_> = shaped.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["x-a", "content-type", "set-cookie"]);
-        for plain in ["[1]", r#"{"a": 1}"#, "null", "\"text\""] {
-            let inferred = response(plain).unwrap();
-            assert_eq!((inferred.status, &inferred.body[..]), (200, plain.as_bytes()));
+        for plain in ["[1]", r#"{"a": 1}"#, "null", "\"text\"", "{}", r#"{"status_code": 1}"#] {
+            assert_eq!(sent(plain), (200, vec![JSON.to_owned()], plain.to_owned()));
         }
-        for wrong in [
-            r#"{"statusCode": 99}"#,
-            r#"{"statusCode": "x"}"#,
-            r#"{"statusCode": 200, "body": "!", "isBase64Encoded": true}"#,
-            r#"{"statusCode": 200, "headers": {"a": []}}"#,
+    }
+
+    #[test]
+    fn results_as_people_write_them_are_taken() {
+        for (output, status, headers, body) in [
+            (r#"{"statusCode": 201, "a\"b": 1, "body": "x"}"#, 201, vec![TEXT], "x"),
+            (r#"{"a\u0022b": {"c": [1]}, "\u0073tatusCode": 202}"#, 202, vec![TEXT], ""),
+            (r#"{"statusCode": 200.0}"#, 200, vec![TEXT], ""),
+            (r#"{"statusCode": 2e2}"#, 200, vec![TEXT], ""),
+            (r#"{"statusCode": "404"}"#, 404, vec![TEXT], ""),
+            (
+                r#"{"statusCode": 200, "headers": null, "cookies": null, "body": null, "isBase64Encoded": null}"#,
+                200,
+                vec![TEXT],
+                "",
+            ),
+            (
+                r#"{"statusCode": 200, "headers": {"x-a": null, "x-b": true}}"#,
+                200,
+                vec!["x-b: true", TEXT],
+                "",
+            ),
+            // An object as body is JSON, just as the handler gave it.
+            (
+                r#"{"statusCode": 200, "body": {"b": 1.50, "a": [12345678901234567890123]}}"#,
+                200,
+                vec![JSON],
+                r#"{"b": 1.50, "a": [12345678901234567890123]}"#,
+            ),
+            (r#"{"statusCode": 200, "body": 7}"#, 200, vec![JSON], "7"),
+            (
+                r#"{"statusCode": 200, "body": false, "headers": {"content-type": "text/x"}}"#,
+                200,
+                vec!["content-type: text/x"],
+                "false",
+            ),
+            // Of two spellings the last is sent; cookies all are.
+            (
+                r#"{"statusCode": 200, "headers": {"Content-Type": "a/b", "X": 1, "content-type": "c/d"}}"#,
+                200,
+                vec!["x: 1", "content-type: c/d"],
+                "",
+            ),
+            (
+                r#"{"statusCode": 200, "headers": {"Set-Cookie": "a=1", "set-cookie": "b=2"}, "cookies": ["c=3"]}"#,
+                200,
+                vec!["set-cookie: a=1", "set-cookie: b=2", TEXT, "set-cookie: c=3"],
+                "",
+            ),
+            // Base64 wrapped, unpadded and of the URL's alphabet.
+            (
+                r#"{"statusCode": 200, "body": "aGVs\r\nbG8", "isBase64Encoded": true}"#,
+                200,
+                vec![TEXT],
+                "hello",
+            ),
+            (
+                r#"{"statusCode": 200, "body": "Pz8_Pj4-", "isBase64Encoded": true}"#,
+                200,
+                vec![TEXT],
+                "???>>>",
+            ),
+            (r#"{"statusCode": 200, "body": "", "isBase64Encoded": true}"#, 200, vec![TEXT], ""),
         ] {
-            assert!(response(wrong).is_err(), "{wrong}");
+            let headers = headers.into_iter().map(str::to_owned).collect();
+            assert_eq!(sent(output), (status, headers, body.to_owned()), "{output}");
         }
+        let deep = format!(r#"{{"statusCode": 200, "body": {}1{}}}"#, "[".repeat(500), "]".repeat(500));
+        assert_eq!(sent(&deep).2.len(), 1001);
+    }
+
+    #[test]
+    fn what_can_not_be_a_response_says_why() {
+        for (wrong, why) in [
+            (r#"{"statusCode": 99}"#, "`statusCode` is 99"),
+            (r#"{"statusCode": 600}"#, "`statusCode` is 600"),
+            (r#"{"statusCode": 200.5}"#, "`statusCode` is 200.5"),
+            (r#"{"statusCode": -200}"#, "`statusCode` is -200"),
+            (r#"{"statusCode": 1e300}"#, "`statusCode` is 1e300"),
+            (r#"{"statusCode": null}"#, "`statusCode` is null"),
+            (r#"{"statusCode": "x"}"#, "`statusCode` is \"x\""),
+            (r#"{"statusCode": true}"#, "`statusCode` is true"),
+            (r#"{"statusCode": 200, "body": "!", "isBase64Encoded": true}"#, "not Base64"),
+            (r#"{"statusCode": 200, "body": {}, "isBase64Encoded": true}"#, "not a text"),
+            (r#"{"statusCode": 200, "isBase64Encoded": "yes"}"#, "neither true nor false"),
+            (r#"{"statusCode": 200, "headers": {"a": []}}"#, "the header `a` is not a text"),
+            (r#"{"statusCode": 200, "headers": {"a b": "1"}}"#, "`a b` can't be the name"),
+            (r#"{"statusCode": 200, "headers": {"": "1"}}"#, "can't be the name"),
+            (r#"{"statusCode": 200, "headers": {"a": "1\r\nb: 2"}}"#, "the value of the header `a`"),
+            (r#"{"statusCode": 200, "headers": [1]}"#, "`headers` is not an object"),
+            (r#"{"statusCode": 200, "cookies": "a=1"}"#, "`cookies` is not a list"),
+            (r#"{"statusCode": 200, "cookies": ["a\nb"]}"#, "the value of the header `set-cookie`"),
+        ] {
+            let said = response(wrong).expect_err(wrong);
+            assert!(said.starts_with("InvalidResponse: ") && said.contains(why), "{wrong}: {said}");
+        }
+        let long = format!(r#"{{"statusCode": "{}"}}"#, "ä".repeat(100_000));
+        assert!(response(&long).unwrap_err().len() < 500);
     }
 
     #[test]

@@ -107,7 +107,7 @@ async fn finish(record: Record, response: Response) -> Response {
     let answer = kept.then(|| Answer::new(parts.status, &parts.headers, body.clone()));
     if let Err(error) = record.finish(answer).await {
         // The work is done and its answer is known; that a repetition may do it again is the lesser harm.
-        tracing::warn!(target: "web", error = %error.0, "an answer was not kept for its idempotency key");
+        tracing::warn!(target: "web", error = %error.0, "an answer could not be stored for its idempotency key");
     }
     Response::from_parts(parts, Body::from(body))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::Route as Handler;
+use domain::{Kind, Loc};
 use futures::FutureExt;
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -93,17 +94,30 @@ impl Around {
         self.render(response, id)
     }
 
+    /// The error instead, where a path's parameter is at fault and the API says that nothing is there.
+    fn no_such(&self, error: &domain::Error) -> Option<domain::Error> {
+        let (no_such, Kind::Invalid(faults)) = (self.style.no_such?, &error.kind) else { return None };
+        faults.iter().find_map(|fault| match fault.loc.as_slice() {
+            [Loc::Field(place), rest @ ..] if place == "path" => Some(match rest {
+                [Loc::Field(parameter), ..] => no_such(parameter),
+                _ => no_such(""),
+            }),
+            _ => None,
+        })
+    }
+
     /// Puts the error that a response carries into words. Headers that were set beside it stay.
     fn render(&self, mut response: Response, id: &RequestId) -> Response {
-        let Some(carried) = response.extensions_mut().remove::<Carried>() else { return response };
-        let mut rendered = (self.style.render)(&carried.0, id.as_str());
+        let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() else { return response };
+        let error = self.no_such(&error).map_or(error, Arc::new);
+        let mut rendered = (self.style.render)(&error, id.as_str());
         for (name, value) in response.headers() {
             if name != CONTENT_LENGTH && name != CONTENT_TYPE {
                 rendered.headers_mut().append(name, value.clone());
             }
         }
         // For the log; see `observe`.
-        rendered.extensions_mut().insert(Logged(carried.0.clone()));
+        rendered.extensions_mut().insert(Logged(error));
         rendered
     }
 }

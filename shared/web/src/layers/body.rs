@@ -85,7 +85,11 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Error> {
             // The caller went away, or sent broken chunks; nobody reads this.
             Err(error) => domain::Error {
                 source: Some(error),
-                ..domain::Error::new(Kind::BadRequest, "BODY_BROKEN", "The request body did not arrive whole")
+                ..domain::Error::new(
+                    Kind::BadRequest,
+                    "BODY_BROKEN",
+                    "The request body ended early, or its chunks are not valid",
+                )
             }
             .into(),
         }),

@@ -48,8 +48,8 @@ pub(crate) async fn fit(response: Response, gzip: bool, most: usize) -> Result<R
         Kind::TooLarge,
         "ANSWER_TOO_LARGE",
         format!(
-            "The answer has {} bytes, and with what carrying it adds more than {most} can't be carried. Ask with \
-             `Accept-Encoding: gzip`, which most answers fit by.",
+            "The answer has {} bytes, which is more than can be sent ({most} bytes, overhead included). Send the request with \
+             `Accept-Encoding: gzip` to get the answer compressed",
             bytes.len()
         ),
     )))

@@ -40,6 +40,11 @@ impl RequestId {
         Arc::from(&*uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().encode_lower(&mut text))
     }
 
+    /// A new one, for an answer to what was never a request.
+    pub fn random() -> Self {
+        Self(Self::fresh())
+    }
+
     /// The id's text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -17,6 +17,7 @@ pub const ENVELOPE: Style = Style {
     error: || ("ErrorEnvelope", schema()),
     invalid: || ("ErrorEnvelope", schema()),
     invalid_status: StatusCode::BAD_REQUEST,
+    no_such: None,
 };
 
 fn render(error: &Error, request_id: &str) -> Response {
@@ -85,21 +86,24 @@ fn schema() -> RefOr<Schema> {
     let text =
         |description: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(description));
     let fault = ObjectBuilder::new()
-        .property("field", text("Which field"))
-        .property("message", text("What is wrong with it, for people"))
+        .property("field", text("The field"))
+        .property("message", text("What is wrong with it, for people to read"))
         .property("type", text("What is wrong with it, for programs"))
         .required("field")
         .required("message")
         .required("type");
     let details = ObjectBuilder::new()
-        .property("field", text("Of what is not valid: the first field at fault"))
-        .property("errors", ArrayBuilder::new().items(fault).description(Some("Every fault of the request")))
-        .property("reason", text("Which conflict it is"));
+        .property("field", text("The first field that is not valid"))
+        .property(
+            "errors",
+            ArrayBuilder::new().items(fault).description(Some("Everything that is not valid")),
+        )
+        .property("reason", text("The kind of conflict, for programs"));
     let error = ObjectBuilder::new()
-        .property("code", text("What was wrong, for programs"))
-        .property("message", text("What was wrong, for people"))
+        .property("code", text("The error as a stable code, for programs"))
+        .property("message", text("The error, for people to read"))
         .property("details", details)
-        .property("request_id", text("Names the request in the log"))
+        .property("request_id", text("The id of this request in the server's log"))
         .required("code")
         .required("message")
         .required("request_id");

@@ -25,10 +25,13 @@ pub struct Style {
     pub invalid: fn() -> (&'static str, RefOr<Schema>),
     /// The status of what is not valid.
     pub invalid_status: StatusCode,
+    /// Where an id in the path that can't be one is answered as one that nothing has: the error that says so, by the name
+    /// of the path's parameter.
+    pub no_such: Option<fn(parameter: &str) -> Error>,
 }
 
 /// What a caller reads of a defect or an outage of ours.
-const INTERNAL: &str = "Something went wrong on our side. Quote the request id if you report it";
+const INTERNAL: &str = "Something went wrong on the server. If you report this, include the request id";
 
 /// The status of a kind of error, the same for every API but for [`Style::invalid_status`].
 pub fn status(kind: &Kind) -> StatusCode {

@@ -110,13 +110,13 @@ impl Walk {
     }
 
     fn text(&mut self, value: &mut Value, rule: &Rule) {
-        let (Rule::Text { min, max, pattern, trim }, Value::String(text)) = (rule, value) else {
+        let (Rule::Text { min, max, pattern, form }, Value::String(text)) = (rule, value) else {
             return self.fault("string_type", "Input should be a valid string");
         };
-        if *trim {
-            let trimmed = text.trim();
-            if trimmed.len() < text.len() {
-                *text = trimmed.to_owned();
+        if let Some(form) = form {
+            let kept = form.apply(text);
+            if kept != *text {
+                *text = kept.into_owned();
             }
         }
         let characters = if min.is_some() || max.is_some() { text.chars().count() } else { 0 };
@@ -126,8 +126,10 @@ impl Walk {
         } else if let Some(max) = max.filter(|max| characters > *max) {
             let unit = plural(max, "character");
             self.fault("string_too_long", format!("String should have at most {max} {unit}"));
-        } else if let Some(pattern) = pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
-            self.fault("string_pattern_mismatch", format!("String should match pattern '{pattern}'"));
+        } else if let Some(pattern) = pattern.as_ref().filter(|pattern| !pattern.regex.is_match(text)) {
+            self.fault("string_pattern_mismatch", format!("String should {}", pattern.says));
+        } else if let Some(fault) = form.and_then(|form| form.fault(text)) {
+            self.fault("value_error", fault);
         }
     }
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-pub use rule::TRIM;
+pub use rule::{FORM, SAYS};
 
 use check::{Mode, Walk};
 use rule::Rule;
@@ -26,7 +26,7 @@ use rule::Rule;
 /// ```
 /// #[derive(serde::Deserialize, utoipa::ToSchema)]
 /// struct Rename {
-///     #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+///     #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
 ///     name: String,
 /// }
 ///
@@ -57,6 +57,11 @@ impl<'a> Fields<'a> {
         let is_at_fault =
             |fault: &Fault| matches!(fault.loc.get(1), Some(Loc::Field(field)) if field == name);
         self.map.get(name).filter(|value| !value.is_null() && !self.faults.iter().any(is_at_fault))
+    }
+
+    /// Whether a field is not there, or null.
+    pub fn is_absent(&self, name: &str) -> bool {
+        self.map.get(name).is_none_or(Value::is_null)
     }
 
     /// A field of text, under the same conditions.

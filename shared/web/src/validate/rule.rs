@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use domain::text::Form;
 use regex_lite::Regex;
 use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{IntoParams, ToSchema};
 
-/// On a string's schema: it is trimmed before it is measured, and kept trimmed.
-pub const TRIM: &str = "x-trim";
+/// On a string's schema: the [`Form`] that it is brought into before it is measured, and kept in.
+pub const FORM: &str = "x-form";
+/// On a string's schema with a pattern: what the pattern asks for, in words that follow "String should ".
+pub const SAYS: &str = "x-says";
 
 /// What a value must be.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(super) enum Rule {
     /// Anything at all.
     Any,
     /// Text, measured in characters.
-    Text { min: Option<usize>, max: Option<usize>, pattern: Option<Regex>, trim: bool },
+    Text { min: Option<usize>, max: Option<usize>, pattern: Option<Pattern>, form: Option<Form> },
     /// A UUID in text.
     Uuid,
     /// A whole number.
@@ -36,6 +39,13 @@ pub(super) enum Rule {
     Object(Vec<Field>),
     /// That, or null.
     Nullable(Box<Rule>),
+}
+
+/// A pattern, and what it asks for in words.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    pub(super) regex: Regex,
+    pub(super) says: String,
 }
 
 /// A field of an object.
@@ -119,13 +129,18 @@ impl Rule {
         if schema.get("format").is_some_and(|format| format == "uuid") {
             return Self::Uuid;
         }
-        let compiled =
-            |pattern| Regex::new(pattern).expect("the patterns are ours, and every route is tested");
+        let word = |name| schema.get(name).and_then(Value::as_str);
+        let compiled = |pattern| Pattern {
+            regex: Regex::new(pattern).expect("the patterns are ours, and every route is tested"),
+            says: word(SAYS).unwrap_or_else(|| panic!("a pattern needs {SAYS}: {schema}")).to_owned(),
+        };
+        let form =
+            |name| Form::named(name).unwrap_or_else(|| panic!("there is no form of that name: {schema}"));
         Self::Text {
             min: size(schema, "minLength"),
             max: size(schema, "maxLength"),
-            pattern: schema.get("pattern").and_then(Value::as_str).map(compiled),
-            trim: schema.get(TRIM).and_then(Value::as_bool).unwrap_or(false),
+            pattern: word("pattern").map(compiled),
+            form: word(FORM).map(form),
         }
     }
 

@@ -57,7 +57,7 @@ pub fn api() -> Api<App> {
 
 #[derive(Debug, Deserialize, ToSchema)]
 struct BookCreate {
-    #[schema(min_length = 1, max_length = 100, extensions(("x-trim" = json!(true))))]
+    #[schema(min_length = 1, max_length = 100, extensions(("x-form" = json!("name"))))]
     title: String,
     #[schema(minimum = 1, maximum = 5000)]
     pages: Option<u32>,

@@ -12,7 +12,7 @@ use crate::workspaces::WorkspacePath;
 /// How long the key is to work.
 #[derive(Deserialize, ToSchema)]
 pub struct AuthKeyCreate {
-    /// Hours, 1 to 8760 (a year); 24 where absent.
+    /// How many hours the key works, 1 to 8760 (a year); 24 by default.
     #[schema(minimum = 1, maximum = 8760, default = 24)]
     expires_hours: Option<u32>,
 }
@@ -42,7 +42,7 @@ pub struct IssuedAuthKey {
     tag = "workspaces",
     params(WorkspacePath),
     request_body = Option<AuthKeyCreate>,
-    responses((status = 200, description = "The key, shown this once", body = IssuedAuthKey)),
+    responses((status = 200, description = "The key. It is not shown again", body = IssuedAuthKey)),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))
 )]

@@ -47,8 +47,8 @@ pub struct AuthKeyList {
     tag = "workspaces",
     params(WorkspacePath, Paging),
     responses(
-        (status = 200, description = "A page of them", body = AuthKeyList),
-        (status = 400, description = "The cursor is not of this list"),
+        (status = 200, description = "One page of the list", body = AuthKeyList),
+        (status = 400, description = "The cursor does not belong to this list"),
     ),
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))

@@ -24,7 +24,7 @@ pub struct AuthKeyPath {
     delete, path = "/workspaces/{workspace_id}/auth-keys/{key_id}", operation_id = "workspaces.auth_keys.revoke",
     tag = "workspaces",
     params(AuthKeyPath),
-    responses((status = 200, description = "It no longer works", body = Deleted)),
+    responses((status = 200, description = "Revoked", body = Deleted)),
     extensions(("x-access" = json!(["table:read", "table:write"]))),
     security(("user" = []))
 )]

@@ -1,11 +1,16 @@
 //! The front door: HTTP/1.1 on a socket.
 
+mod door;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,8 +21,12 @@ use tower::ServiceExt;
 use tracing::{debug, warn};
 use web::Answers;
 
+use door::{Calls, Door};
+
 /// How long a client may take to send a request's headers: slower ones hold a connection for nothing.
 const HEADERS: Duration = Duration::from_secs(15);
+/// How large a request's head may be, in bytes.
+const HEAD: usize = 64 * 1024;
 /// How long to leave off accepting when the system has no descriptor left.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -30,14 +39,15 @@ pub(super) async fn serve(
 ) {
     let connections = GracefulShutdown::new();
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(64 * 1024);
+    // A client may shut its sending side when it has sent all: `nc -N` does. That is no reason not to answer.
+    server.timer(TokioTimer::new()).header_read_timeout(HEADERS).max_buf_size(HEAD).half_close(true);
     loop {
         let (stream, peer) = tokio::select! {
             () = stopping.cancelled() => break,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
+                    warn!(%error, "a connection could not be accepted; trying again");
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -45,12 +55,14 @@ pub(super) async fn serve(
         };
         // An answer goes out when it is written, not when more might follow.
         let _ = stream.set_nodelay(true);
-        let service = service.clone();
+        let (service, calls) = (service.clone(), Calls::default());
+        let door = Door::new(stream, calls.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
+            calls.called(request.body().size_hint().exact());
             request.extensions_mut().insert(ConnectInfo(peer));
             service.clone().oneshot(request.map(Body::new))
         });
-        let connection = connections.watch(server.serve_connection(TokioIo::new(stream), service));
+        let connection = connections.watch(server.serve_connection(TokioIo::new(door), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a connection ended early");
