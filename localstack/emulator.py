@@ -76,7 +76,7 @@ def deploy(env: dict[str, str]) -> None:
     architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
     command = [TOOLS / "sam", "deploy", "--stack-name", STACK, "--resolve-s3", "--no-progressbar"]
     command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset"]
-    command += ["--parameter-overrides", "Environment=emulator", f"Architecture={architecture}"]
+    command += ["--parameter-overrides", "Environment=emulator", f"Architecture={architecture}", "RegistrationsPerSource=0"]
     done = subprocess.run(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         sys.exit(f"sam deploy failed:\n{done.stdout[-8000:]}")

@@ -9,7 +9,7 @@ aarch64 | arm64) architecture=arm64 ;;
 esac
 sam deploy --stack-name function-runner-localstack --resolve-s3 --no-progressbar --no-confirm-changeset \
     --no-fail-on-empty-changeset --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \
-    --parameter-overrides Environment=emulator "Architecture=$architecture"
+    --parameter-overrides Environment=emulator "Architecture=$architecture" RegistrationsPerSource=0
 python - <<'PYTHON'
 import boto3
 
