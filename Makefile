@@ -11,6 +11,11 @@ BUILD := $(CARGO) build --workspace --bins --tests --locked
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
+# DynamoDB on this machine, for tests. A program of its own: what it links must not decide which SQLite the platform does.
+DYNOXIDE := 3.2.0
+TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
+DYNAMODB := $(TOOLS)/.dynoxide-$(DYNOXIDE)
+
 run: ## Build and start the platform on http://127.0.0.1:8000, its data in .function-runner/
 	@command -v bwrap >/dev/null || [ "$$(uname)" != Linux ] || echo "bubblewrap is not installed (apt-get install bubblewrap): the next sandbox is used"
 	$(CARGO) build --release --locked
@@ -24,7 +29,7 @@ check: ## Format, lints, licences
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
 	else echo "cargo-deny is not installed (cargo install --locked cargo-deny): licences are not checked"; fi
 
-unit: ## Unit, property and contract tests
+unit: $(DYNAMODB) ## Unit, property and contract tests
 	$(CARGO) test --workspace --locked
 
 fuzz: $(VENV)/.fuzz ## Fuzz a live server by its OpenAPI document
@@ -46,7 +51,11 @@ $(VENV)/.fuzz: shared/testkit/fuzz/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-tools: ## Say which OS packages are missing, or install them when root
+$(DYNAMODB):
+	$(CARGO) install --quiet --locked --debug --root $(TOOLS) dynoxide-rs@$(DYNOXIDE) --no-default-features --features native-sqlite,http-server,cli
+	touch $@
+
+tools: $(DYNAMODB) ## Build the tools that tests need; say which OS packages are missing, or install them when root
 	@[ "$$(uname)" != Linux ] || command -v bwrap >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq bubblewrap; \
 	else echo "bubblewrap is not installed (apt-get install bubblewrap): its sandbox is not tested"; fi
@@ -62,7 +71,7 @@ LAMBDAS := $(addprefix -p ,function-runner-api faas-backend-api fallback worker 
 generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate
 
-costs: ## Write the tables of AWS calls and dollars in docs/PERFORMANCE.md
+costs: $(DYNAMODB) ## Write the tables of AWS calls and dollars in docs/PERFORMANCE.md
 	$(BUILD)
 	FUNCTION_RUNNER_WRITE_COSTS=1 $(CARGO) test --workspace --locked --test every_route -- the_tables_in_the_documents
 
@@ -86,7 +95,7 @@ smoke: $(EMULATOR)/.ready ## Try what is deployed: make smoke ENV=dev
 emulator: emulator-binaries ## Deploy the stack to an emulator of AWS on this machine, and serve it
 	$(EMULATOR)/bin/python localstack/emulator.py
 
-emulator-test: emulator-binaries ## Run the contract tests against the stack on the emulator
+emulator-test: emulator-binaries $(DYNAMODB) ## Run the contract tests against the stack on the emulator
 	$(EMULATOR)/bin/python localstack/emulator.py --test
 
 emulator-binaries: $(EMULATOR)/.ready

@@ -36,6 +36,21 @@ async fn get(database: &Database, n: usize) -> Result<Option<Item>, TableError> 
     database.table().get(&Key::new(format!("P#{n}"), "META")).await
 }
 
+/// SQLite up to 3.51.2 has the "WAL-reset bug": where one connection commits while another checkpoints, which are the writer
+/// and the checkpointer here, commits can be lost and the file be damaged. <https://www.sqlite.org/wal.html#walresetbug>
+#[test]
+fn the_sqlite_that_is_linked_has_no_wal_reset_bug() {
+    assert!(rusqlite::version_number() >= 3_051_003, "SQLite {} is linked", rusqlite::version());
+    let lock = include_str!("../../Cargo.lock");
+    let of_sqlite: Vec<_> = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("name = "))
+        .map(|name| name.trim_matches('"'))
+        .filter(|name| name.contains("sqlite") || name.contains("sqlcipher"))
+        .collect();
+    assert_eq!(of_sqlite, ["libsqlite3-sys", "rusqlite"], "nothing else brings an SQLite of its own");
+}
+
 #[tokio::test]
 async fn what_was_written_is_there_when_opened_again() {
     let dir = directory();

@@ -214,9 +214,9 @@ async fn what_is_queued_survives_power_loss_with_all_that_was_written_before() {
         send(&queue, 1, [n]).await;
         // What is synced by then is SQLite's own log; the journal may be lost.
         let sqlite = Connection::open(dir.path().join(FILE_NAME)).expect("open");
-        let count: u64 = sqlite
+        let count: i64 = sqlite
             .query_row("SELECT count(*) FROM items WHERE pk = 'P'", [], |row| row.get(0))
             .expect("a count");
-        assert_eq!(count, n + 1);
+        assert_eq!(count.cast_unsigned(), n + 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The table passes the suite of the ports, against an embedded engine of DynamoDB.
+//! The table passes the suite of the ports, against a stand-in for DynamoDB.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod support;
@@ -9,15 +9,14 @@ use aws::DynamoDbTable;
 use ports::table::MAX_WRITES;
 use ports::{Change, Check, Condition, Durability, Item, Key, Query, Table, TableError, Write, conformance};
 use serde_json::json;
+use testkit::DynamoDb;
 
-/// Runs `body` on a table of an engine of its own.
+/// Runs `body` on a table of a stand-in of its own.
 fn with_table<F: Future<Output = ()>>(body: impl FnOnce(DynamoDbTable) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let sdk = support::sdk(&format!("http://{}", listener.local_addr().unwrap()));
-        let engine = dynoxide::Database::memory().unwrap();
-        tokio::spawn(dynoxide::server::serve_on(listener, engine));
+        let engine = DynamoDb::start();
+        let sdk = support::sdk(engine.url());
         support::create_table(&sdk, "table").await;
         body(DynamoDbTable::new(&sdk, "table")).await;
     });

@@ -4,10 +4,12 @@
 //! `FUNCTION_RUNNER_TEST_URL` (a deployed stack, an emulator).
 
 mod client;
+mod dynamodb;
 pub mod recorder;
 mod server;
 
 pub use client::{Answer, Client, poll};
+pub use dynamodb::DynamoDb;
 pub use server::Server;
 
 /// A Python handler that answers `{"event": event, "from": "python"}` and prints `hello`.

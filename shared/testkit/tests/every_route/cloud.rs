@@ -1,4 +1,4 @@
-//! A stand-in for AWS, enough for the adapters: DynamoDB is an engine of its own, S3 a map, SQS a list, and Lambda
+//! A stand-in for AWS, enough for the adapters: DynamoDB is a program of its own, S3 a map, SQS a list, and Lambda
 //! answers every run alike. It writes down each call, and what DynamoDB would bill for it.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use testkit::DynamoDb;
 
 /// A call of AWS's.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +54,7 @@ struct Kept {
 }
 
 struct Inner {
-    engine: String,
+    engine: DynamoDb,
     http: reqwest::Client,
     kept: Mutex<Kept>,
 }
@@ -66,18 +67,12 @@ pub(crate) struct Cloud {
     inner: Arc<Inner>,
 }
 
-async fn listen() -> (tokio::net::TcpListener, String) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    (listener, url)
-}
-
 impl Cloud {
-    /// Starts one, in this process.
+    /// Starts one.
     pub(crate) async fn start() -> Self {
-        let (listener, engine) = listen().await;
-        tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
-        let (listener, url) = listen().await;
+        let engine = DynamoDb::start();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
         let kept = Mutex::new(Kept { output: "{\"hello\":\"world\"}".into(), ..Kept::default() });
         let inner = Arc::new(Inner { engine, http: reqwest::Client::new(), kept });
         let router = Router::new().fallback(answer).with_state(inner.clone());
@@ -136,7 +131,7 @@ async fn dynamodb(inner: &Inner, name: &str, headers: &HeaderMap, body: &[u8]) -
     if name != "CreateTable" {
         asked["ReturnConsumedCapacity"] = "INDEXES".into();
     }
-    let mut request = inner.http.post(&inner.engine).body(asked.to_string());
+    let mut request = inner.http.post(inner.engine.url()).body(asked.to_string());
     for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
         if let Some(value) = headers.get(name) {
             request = request.header(name, value);
