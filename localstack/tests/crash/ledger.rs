@@ -10,6 +10,7 @@ use testkit::Client;
 
 use crate::Dice;
 use crate::load::{ATTEMPTS, Functions, Told};
+use crate::watch::Watch;
 
 /// How long the server may take to be done with what is queued when the kills have ended.
 const DRAIN: Duration = Duration::from_secs(120);
@@ -43,10 +44,11 @@ pub(crate) async fn spot_check(user: &Client, told: &Mutex<Told>, dice: &mut Dic
 }
 
 /// All of it.
-pub(crate) async fn check(user: &Client, functions: &Functions, told: &Told) {
+pub(crate) async fn check(user: &Client, functions: &Functions, told: &Told, watch: &Watch) {
     let deadline = Instant::now() + DRAIN;
     let (mut seen, mut runs) = (0, 0);
     for function in functions.all() {
+        watch.waits_for(&format!("all jobs of {function}"));
         let jobs = loop {
             let jobs = all_jobs(user, function).await;
             let open: Vec<_> = jobs.values().filter(|job| is_open(job)).collect();
@@ -66,6 +68,7 @@ pub(crate) async fn check(user: &Client, functions: &Functions, told: &Told) {
         runs += counted(user, function, &jobs).await;
         seen += jobs.len();
     }
+    watch.waits_for("the workspace's figures, and what was deleted");
     let workspace = user.get(&format!("/workspaces/{}/metrics", functions.workspace)).await.expect(200);
     assert_eq!(workspace["total_executions"], runs, "{workspace}");
     for function in &told.deleted {

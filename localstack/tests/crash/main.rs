@@ -9,6 +9,7 @@
 mod ledger;
 mod load;
 mod tenants;
+mod watch;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use testkit::{Client, Server};
 
 use load::{Caller, Functions, Told};
+use watch::Watch;
 
 /// SplitMix64: enough to choose by, and the same everywhere.
 #[derive(Clone)]
@@ -44,10 +46,12 @@ async fn no_kill_makes_the_ledger_lie() {
     println!("{kills} kills, seed {seed}");
     let mut dice = Dice(seed);
     let mut server = Server::start(&[]);
+    let watch = Watch::start(&server);
     let user = server.user().await;
     let functions = Arc::new(Functions::make(&user).await);
     let told = Arc::new(Mutex::new(Told::default()));
     for round in 0..kills {
+        watch.waits_for(&format!("round {round}: callers, until the server is killed"));
         let user = server.anyone().with_token(user.token().expect("logged in"));
         let callers: Vec<_> = (0..CALLERS)
             .map(|caller| {
@@ -57,25 +61,33 @@ async fn no_kill_makes_the_ledger_lie() {
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(20 + dice.roll(900))).await;
+        watch.waits_for(&format!("round {round}: the server's end"));
         tokio::task::block_in_place(|| server.kill());
-        for caller in callers {
+        for (number, caller) in callers.into_iter().enumerate() {
+            watch.waits_for(&format!("round {round}: caller {number}, whose server is gone"));
             caller.await.expect("a caller is answered as it should be, or not at all");
         }
         if dice.roll(4) == 0 {
+            watch.waits_for(&format!("round {round}: a start that is cut short"));
             die_while_starting(&server, dice.roll(200)).await;
         }
+        watch.waits_for(&format!("round {round}: the server's start"));
         tokio::task::block_in_place(|| server.begin());
+        watch.looks_at(&server);
         let user = server.anyone().with_token(user.token().expect("logged in"));
+        watch.waits_for(&format!("round {round}: a look at some of the ledger"));
         ledger::spot_check(&user, &told, &mut dice).await;
         let mut kept = std::mem::take(&mut told.lock().unwrap().kept);
+        watch.waits_for(&format!("round {round}: a look at some of what tenants keep"));
         kept.check(&user, Some(&mut dice)).await;
         told.lock().unwrap().kept = kept;
     }
     let user: Client = server.anyone().with_token(user.token().expect("logged in"));
     let told = Arc::into_inner(told).expect("every caller has ended").into_inner();
     let mut told = told.expect("no caller panicked");
+    watch.waits_for("all that tenants keep");
     told.kept.check(&user, None).await;
-    ledger::check(&user, &functions, &told).await;
+    ledger::check(&user, &functions, &told, &watch).await;
     println!("{}", told.kept.describe());
 }
 
@@ -84,5 +96,5 @@ async fn die_while_starting(server: &Server, millis: u64) {
     let mut child = Server::command(server.data()).spawn().expect("the server can be started");
     tokio::time::sleep(Duration::from_millis(millis)).await;
     child.kill().expect("a child can be killed");
-    child.wait().expect("a child can be waited for");
+    testkit::poll("the child has ended", async || child.try_wait().expect("a child can be waited for")).await;
 }

@@ -23,6 +23,9 @@ pub struct Server {
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
 
+/// How long it may take to end, once it is told to.
+const END: Duration = Duration::from_secs(60);
+
 /// The shared server's process, for [`end_shared`]; 0 for none.
 static SHARED: AtomicI32 = AtomicI32::new(0);
 
@@ -62,10 +65,17 @@ impl Server {
     /// A server of its own on a fresh data directory, with these arguments after `serve`.
     pub fn start(arguments: &[&str]) -> Server {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
-        let data = directory.path().join("data");
+        let mut server = Server::start_on(&directory.path().join("data"), arguments);
+        server._directory = Some(directory);
+        server
+    }
+
+    /// A server on a data directory that outlives it, with these arguments after `serve`. What it says goes to a file
+    /// beside the directory.
+    pub fn start_on(data: &Path, arguments: &[&str]) -> Server {
         let arguments = arguments.iter().map(|argument| argument.to_string()).collect();
-        let mut server =
-            Server { url: String::new(), child: None, data, arguments, _directory: Some(directory) };
+        let data = data.to_owned();
+        let mut server = Server { url: String::new(), child: None, data, arguments, _directory: None };
         server.begin();
         server
     }
@@ -154,7 +164,7 @@ impl Server {
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("a child can be killed");
-        child.wait().expect("a child can be waited for");
+        ended(&mut child, "SIGKILL");
     }
 
     /// SIGTERM; how it exited, and how long that took.
@@ -164,8 +174,19 @@ impl Server {
         let pid = i32::try_from(child.id()).expect("a pid is an i32");
         // SAFETY: the child has not been waited for, so the pid is its own.
         unsafe { libc::kill(pid, libc::SIGTERM) };
-        let status = child.wait().expect("a child can be waited for");
-        (status, begun.elapsed())
+        (ended(&mut child, "SIGTERM"), begun.elapsed())
+    }
+}
+
+/// How a child ended that has been sent a signal.
+fn ended(child: &mut Child, signal: &str) -> ExitStatus {
+    let deadline = Instant::now() + END;
+    loop {
+        if let Some(status) = child.try_wait().expect("a child can be waited for") {
+            return status;
+        }
+        assert!(Instant::now() < deadline, "the server did not end within {END:?} of {signal}");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
