@@ -6,7 +6,9 @@ use std::time::Duration;
 use ports::Queue;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tracing::warn;
+use tokio_util::sync::CancellationToken;
+
+use super::settling::until_settled;
 
 /// How many are given together: half of what a workspace has in workers' hands at most, so that the other half keeps them
 /// busy.
@@ -23,8 +25,14 @@ pub(super) struct Acks {
 
 impl Acks {
     /// Acknowledges a delivery; together with others, if there are `more` under way that may end soon. One that can't be
-    /// acknowledged is delivered again.
-    pub(super) async fn give(&self, queue: &dyn Queue, receipt: String, more: bool) {
+    /// acknowledged before `stopping` is delivered again.
+    pub(super) async fn give(
+        &self,
+        queue: &dyn Queue,
+        receipt: String,
+        more: bool,
+        stopping: &CancellationToken,
+    ) {
         let (end, given) = oneshot::channel();
         let count = {
             let mut waiting = self.waiting();
@@ -35,9 +43,7 @@ impl Acks {
             return;
         }
         let (receipts, _ends): (Vec<_>, Vec<_>) = std::mem::take(&mut *self.waiting()).into_iter().unzip();
-        if let Err(error) = queue.ack_all(&receipts).await {
-            warn!(%error, "messages could not be acknowledged; they will be delivered again");
-        }
+        until_settled(stopping, || queue.ack_all(&receipts)).await;
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<(String, oneshot::Sender<()>)>> {
@@ -84,8 +90,11 @@ mod tests {
             let directory = tempfile::tempdir().expect("a directory");
             let (database, queue) = open(directory.path());
             let deliveries = send_and_receive(&queue, count).await;
-            let acks = Acks::default();
-            join_all(deliveries.into_iter().map(|delivery| acks.give(&*queue, delivery.receipt, more))).await;
+            let (acks, stopping) = (Acks::default(), CancellationToken::new());
+            join_all(
+                deliveries.into_iter().map(|delivery| acks.give(&*queue, delivery.receipt, more, &stopping)),
+            )
+            .await;
             drop((queue, database));
             let (_database, queue) = open(directory.path());
             assert_eq!(received(&queue).await, [], "{count} messages");
@@ -98,8 +107,11 @@ mod tests {
         let (database, queue) = open(directory.path());
         let deliveries = send_and_receive(&queue, 7).await;
         drop(database);
-        let acks = Acks::default();
-        join_all(deliveries.into_iter().map(|delivery| acks.give(&*queue, delivery.receipt, true))).await;
+        let (acks, stopping) = (Acks::default(), CancellationToken::new());
+        stopping.cancel();
+        let given =
+            deliveries.into_iter().map(|delivery| acks.give(&*queue, delivery.receipt, true, &stopping));
+        join_all(given).await;
         drop(queue);
         let (_database, queue) = open(directory.path());
         assert_eq!(received(&queue).await.len(), 7);

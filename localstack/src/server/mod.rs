@@ -4,6 +4,7 @@ mod acks;
 mod chores;
 mod http;
 mod secret;
+mod settling;
 mod turns;
 mod welcome;
 mod workers;

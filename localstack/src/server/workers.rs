@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use app::App;
 use app::work::Disposition;
-use ports::{Delivery, PortError, Queue};
+use ports::{Delivery, Queue};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span, warn};
 
 use super::acks::Acks;
+use super::settling::until_settled;
 use super::turns::Turns;
 use crate::pool::Pool;
 
@@ -34,6 +35,7 @@ struct Workers {
     pool: Arc<Pool>,
     turns: Turns,
     acks: Acks,
+    stopping: CancellationToken,
 }
 
 /// Works until `stopping`, on `at_once` jobs at most; returns when those begun are over.
@@ -45,7 +47,8 @@ pub(super) async fn work(
     at_once: usize,
 ) {
     let places = Arc::new(Semaphore::new(at_once));
-    let workers = Arc::new(Workers { app, queue, pool, turns: Turns::new(), acks: Acks::default() });
+    let (turns, acks) = (Turns::new(), Acks::default());
+    let workers = Arc::new(Workers { app, queue, pool, turns, acks, stopping: stopping.clone() });
     let jobs = TaskTracker::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { break };
@@ -106,21 +109,20 @@ impl Workers {
             Disposition::Release(PAUSE)
         });
         let settled = async {
-            let queue = self.queue.as_ref();
+            let (queue, stopping) = (self.queue.as_ref(), &self.stopping);
             match disposition {
-                Disposition::Ack => self.acks.give(queue, receipt, self.turns.any_in_hand()).await,
-                Disposition::Release(after) => queue.release(&receipt, after).await?,
-                Disposition::Bury => queue.bury(&receipt, &message).await?,
+                Disposition::Ack => self.acks.give(queue, receipt, self.turns.any_in_hand(), stopping).await,
+                Disposition::Release(after) => {
+                    until_settled(stopping, || queue.release(&receipt, after)).await
+                }
+                Disposition::Bury => until_settled(stopping, || queue.bury(&receipt, &message)).await,
             }
-            Ok::<_, PortError>(())
         };
         let rested = async {
             if let Some(turn) = turn {
                 self.turns.end(turn).await;
             }
         };
-        if let (Err(error), ()) = tokio::join!(settled, rested) {
-            warn!(%error, "a message could not be acknowledged; it will be delivered again");
-        }
+        tokio::join!(settled, rested);
     }
 }

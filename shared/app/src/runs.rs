@@ -13,6 +13,9 @@ use tracing::{error, warn};
 
 use crate::{App, busy, http_trigger};
 
+/// When to try again to record what became of a job.
+const RECORD_AGAIN: Duration = Duration::from_millis(500);
+
 /// A run that ended, with its texts at hand.
 #[derive(Clone, Debug)]
 pub struct Ran {
@@ -124,7 +127,7 @@ impl App {
             }
         };
         let written = if recorded {
-            self.store.step_from_running(&job, &after).await?
+            self.recorded(&job, &after).await?
         } else {
             self.store.add_job(&after, Durability::Crash).await?
         };
@@ -142,7 +145,7 @@ impl App {
     async fn queue_again(&self, job: &Job) -> Result<()> {
         let mut waiting = job.clone();
         waiting.put_back(self.clock.now());
-        if self.store.step_from_running(job, &waiting).await? {
+        if self.recorded(job, &waiting).await? {
             self.send_again(&waiting).await;
         }
         Ok(())
@@ -160,13 +163,13 @@ impl App {
                     return self.give_back(&job, job.clone(), after).await;
                 }
                 let (after, ran) = self.ended(&job, outcome, response).await?;
-                let written = self.store.step_from_running(&job, &after).await?;
+                let written = self.recorded(&job, &after).await?;
                 Ok(if written { Step::Finished(Box::new(ran)) } else { Step::Lost })
             }
             Err(RuntimeError::Busy { retry_after }) => {
                 let mut waiting = job.clone();
                 waiting.put_back(self.clock.now());
-                let written = self.store.step_from_running(&job, &waiting).await?;
+                let written = self.recorded(&job, &waiting).await?;
                 Ok(if written { Step::Again(retry_after) } else { Step::Lost })
             }
             Err(RuntimeError::Failed(reason)) => {
@@ -177,7 +180,7 @@ impl App {
                     Next::Retry(after) => self.give_back(&job, tried, after).await,
                     Next::Finish => {
                         let after = self.gave_up(&tried, &reason);
-                        let written = self.store.step_from_running(&job, &after).await?;
+                        let written = self.recorded(&job, &after).await?;
                         Ok(if written { Step::GaveUp } else { Step::Lost })
                     }
                 }
@@ -187,8 +190,38 @@ impl App {
 
     async fn give_back(&self, job: &Job, mut released: Job, after: Duration) -> Result<Step> {
         released.release(self.clock.now());
-        let written = self.store.step_from_running(job, &released).await?;
+        let written = self.recorded(job, &released).await?;
         Ok(if written { Step::Again(after) } else { Step::Lost })
+    }
+
+    /// Records what became of a job that this process has begun. Whether it was still ours.
+    async fn recorded(&self, job: &Job, after: &Job) -> Result<bool> {
+        let (written, again) = self.patiently(job, || self.store.step_from_running(job, after)).await?;
+        if written || !again {
+            return Ok(written);
+        }
+        // What seemed to fail may have been done.
+        Ok(self.store.job(job.id).await?.is_some_and(|stored| stored == *after))
+    }
+
+    /// Does what recording a job takes, as soon as the platform can: a disk that is full for a moment must not leave the job
+    /// running until its lease ends, which is when this gives up. With whether it took more than one try.
+    async fn patiently<T, F>(&self, job: &Job, ask: impl Fn() -> F) -> Result<(T, bool)>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut again = false;
+        loop {
+            let is_ours = job.lease.as_ref().is_some_and(|lease| self.clock.now() < lease.until);
+            match ask().await {
+                Err(error) if error.kind == Kind::Unavailable && is_ours => {
+                    warn!(job = %job.id, %error, "what became of a job could not be recorded; that is tried again");
+                    tokio::time::sleep(RECORD_AGAIN).await;
+                    again = true;
+                }
+                done => return Ok((done?, again)),
+            }
+        }
     }
 
     /// The job as an outcome leaves it. Large texts are kept first, under a name that is this lease's own.
@@ -209,10 +242,7 @@ impl App {
         };
         after.output = None;
         if let Some(output) = &output {
-            let part = Part::Output(&lease);
-            after.output = Some(
-                self.store.keep(job.function_id, job.id, part, output.clone(), Durability::Crash).await?,
-            );
+            after.output = Some(self.kept(job, Part::Output(&lease), output).await?);
         }
         after.logs = self.kept_logs(job, &lease, &outcome.logs).await?;
         after.duration_us = Some((outcome.duration * 1000.0).max(0.0) as u64);
@@ -227,7 +257,12 @@ impl App {
             return Ok(None);
         }
         let text = serde_json::to_string(logs).map_err(Error::internal)?;
-        Ok(Some(self.store.keep(job.function_id, job.id, Part::Logs(lease), text, Durability::Crash).await?))
+        Ok(Some(self.kept(job, Part::Logs(lease), &text).await?))
+    }
+
+    async fn kept(&self, job: &Job, part: Part<'_>, text: &str) -> Result<Payload> {
+        let keep = || self.store.keep(job.function_id, job.id, part, text.to_owned(), Durability::Crash);
+        Ok(self.patiently(job, keep).await?.0)
     }
 
     /// The job as it is when the platform gives up on it.
