@@ -12,6 +12,8 @@ use bytes::Bytes;
 use ports::blobs::is_valid_key;
 use ports::{Blobs, PortError};
 
+/// Their folder in the data directory.
+pub(crate) const BLOBS: &str = "blobs";
 /// Ends the name of a file, so that `a` and `a/b` can both be blobs. Not a character of a key.
 const END: &str = "~";
 /// Where files are until they are whole, and directories until they are gone. Not a key.
@@ -34,7 +36,7 @@ impl FileBlobs {
     /// Opens the blobs of the data directory, which the caller holds (see [`crate::sqlite::DataDirLock`]): what a server
     /// before this one left unfinished is removed.
     pub fn open(data_dir: &Path) -> io::Result<Self> {
-        let root = data_dir.join("blobs");
+        let root = data_dir.join(BLOBS);
         let temp = root.join(TEMP);
         absent_is_fine(fs::remove_dir_all(&temp))?;
         make_private_dir(&temp)?;
@@ -142,6 +144,38 @@ impl Files {
             Ok(()) => fs::remove_dir_all(&doomed),
             gone => absent_is_fine(gone),
         }
+    }
+}
+
+/// What to do about an error of the system's, as a sentence for whoever reads the error.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            "There is no room left on that disk, or for this user: free some, and start again. Nothing is damaged."
+        }
+        ErrorKind::PermissionDenied => {
+            "This user may not read and write it: run as the user that owns the data directory and all in it, or change \
+             the owner (chown -R) and the modes."
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "It is read-only: mount its disk for writing, or use another data directory."
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "A directory is wanted, and a file is in its place: move the file away, or use another data directory."
+        }
+        ErrorKind::IsADirectory => {
+            "A file is wanted, and a directory is in its place: move that away, or use another data directory."
+        }
+        ErrorKind::NotFound => {
+            "Something is not there that should be: look at the path, and at what else uses it."
+        }
+        ErrorKind::OutOfMemory => "There is no memory left: end other programs, or give this one more.",
+        _ => match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE) => {
+                "Too many files are open: raise the limit (ulimit -n)."
+            }
+            _ => "Look at the disk's health and room, and in the system's log (dmesg), and start again.",
+        },
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::{JobId, WorkspaceId};
 use futures::future::join_all;
@@ -22,6 +22,9 @@ const DIR: &str = "FUNCTION_RUNNER_CRASH_TEST_DIR";
 const JOURNAL: &str = "FUNCTION_RUNNER_CRASH_TEST_JOURNAL";
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// How long a fault may be felt after it is over, and how long a child may take in all.
+const PATIENCE: Duration = Duration::from_secs(20);
+const WHOLE_TEST: Duration = Duration::from_secs(120);
 /// How often the child is killed.
 const ROUNDS: u64 = 4;
 const WRITERS: u64 = 4;
@@ -248,7 +251,12 @@ async fn child_whose_disk_is_full() {
         assert_eq!(counted(&table, 0).await, n, "what was acknowledged can be read");
 
         limit_files(None);
-        table.health().await.expect("it is well again");
+        // What failed a moment ago is not tried for each who asks.
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = table.health().await {
+            assert!(Instant::now() < deadline, "it is not well again: {error}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         count(&table, 0, n, Durability::Power).await.expect("write");
         assert_eq!(counted(&table, 0).await, n + 1);
         assert_eq!(items(&table, 0).await, n + 1);
@@ -272,7 +280,17 @@ fn a_full_disk_is_told_and_does_no_harm() {
     let mut command = Command::new("sh");
     let test = std::env::current_exe().expect("this test");
     command.args(["-c", r#"trap '' XFSZ; exec "$0" --exact child_whose_disk_is_full --nocapture"#]).arg(test);
-    let output = command.env(DIR, dir.path()).output().expect("run");
+    let mut child =
+        command.env(DIR, dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    let deadline = Instant::now() + WHOLE_TEST;
+    while child.try_wait().expect("a child can be waited for").is_none() {
+        if Instant::now() > deadline {
+            child.kill().expect("kill -9");
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().expect("what it said");
     let said = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("all is well;"), "{said}\n{complaint}");

@@ -51,5 +51,15 @@ pub(super) async fn run(
         if let Err(error) = table.expire(clock.now().as_seconds(), EXPIRE).await {
             warn!(%error, "expired items could not be removed; will try again");
         }
+        while !stopping.is_cancelled() {
+            match table.tidy().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    warn!(%error, "room could not be given back to the disk; it will be");
+                    break;
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 mod acks;
 mod chores;
 mod http;
-mod secret;
+pub(crate) mod secret;
 mod settling;
 mod turns;
 mod welcome;
@@ -25,10 +25,10 @@ use tracing::{info, warn};
 use web::{AppState, Site, Tokens, Web};
 
 use crate::config::{Config, Sandbox};
-use crate::files::FileBlobs;
+use crate::files::{self, FileBlobs};
 use crate::pool::{Pool, PoolConfig};
 use crate::sandbox::{SandboxChoice, SandboxKind};
-use crate::sqlite::{Database, QueueConfig};
+use crate::sqlite::{Database, OpenError, QueueConfig};
 
 /// How long what runs at SIGTERM may go on. What then still runs is queued again.
 const GRACE: Duration = Duration::from_secs(6);
@@ -38,8 +38,8 @@ const GRACE: Duration = Duration::from_secs(6);
 pub enum ServeError {
     /// The data directory.
     #[error(transparent)]
-    Data(#[from] crate::sqlite::OpenError),
-    /// The secret, the blobs, threads, signals.
+    Data(#[from] OpenError),
+    /// Threads, signals, the port.
     #[error("{what}: {source}")]
     Io {
         /// What was being done.
@@ -151,7 +151,8 @@ async fn run(config: Config) -> Result<(), ServeError> {
 async fn open(config: &Config) -> Result<Home, ServeError> {
     let database = Database::open(&config.data)?;
     let secrets = secret::load(&config.data)?;
-    let blobs = Arc::new(FileBlobs::open(&config.data).map_err(io("can't use the blob directory"))?);
+    let unusable = |source| OpenError::Io { path: config.data.join(files::BLOBS), source };
+    let blobs = Arc::new(FileBlobs::open(&config.data).map_err(unusable)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let launcher = std::env::current_exe().map_err(io("can't tell where this program is"))?;
     let mut pool = PoolConfig::new(launcher, config.data.join("pool"));

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use web::{SecretTooShort, Secrets};
 
+use crate::files::remedy;
+
 /// The file: a secret per line, the current one first. To replace it, put a new line above; tokens made with the old
 /// one stay good until they expire.
-const FILE: &str = "secret";
+pub(crate) const FILE: &str = "secret";
 
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file can't be read or made.
-    #[error("{} can't be used: {source}", path.display())]
+    #[error("{} can't be used: {source}. {}", path.display(), remedy(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -23,7 +25,10 @@ pub enum SecretError {
         source: std::io::Error,
     },
     /// What is in it is no secret.
-    #[error("{}: {source}", path.display())]
+    #[error(
+        "{}: {source}. Put back the file from a backup; or, if there is none, remove it: a new one is made, and everyone has to log in again.",
+        path.display()
+    )]
     Bad {
         /// The file.
         path: PathBuf,

@@ -22,8 +22,10 @@ pub(super) fn configure_writer(connection: &Connection) -> rusqlite::Result<()> 
     connection.pragma_update(None, "mmap_size", 0)?;
     // The checkpointer comes long before; this is for when it can't keep up. 32 MB.
     connection.pragma_update(None, "wal_autocheckpoint", 8000)?;
-    // After a burst, the log goes back to what it needs from day to day.
-    connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
+    // After a burst, the log goes back to what it needs from day to day; the checkpointer cuts it when there is less to do.
+    // Less than where SQLite folds it in by itself: on a full disk that fails, and would be tried with each commit that the
+    // log still has room for.
+    connection.pragma_update(None, "journal_size_limit", 24 << 20)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

@@ -148,6 +148,12 @@ impl Desk {
         }
     }
 
+    /// The writer, between two batches.
+    #[cfg(test)]
+    pub(super) fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().expect("it has not failed")
+    }
+
     /// Takes nothing more; what was asked for is done.
     pub(super) fn close(&self) {
         self.inbox().closed = true;

@@ -79,28 +79,30 @@ pub(super) struct Journal {
     longest: u64,
     /// The record that is being made.
     record: Vec<u8>,
+    /// How many bytes have been read since it was opened.
+    read: u64,
 }
 
 impl Journal {
-    /// Opens the file in the directory of this database. What it holds is [pending](Self::pending); nothing can be added
-    /// until it has been [restarted](Self::restart).
-    pub(super) fn open(directory: &Path, connection: &Connection) -> io::Result<Self> {
-        let file = open_private(&directory.join(FILE_NAME))?;
+    /// The epoch that the database knows, and the number of the last record of it that it has.
+    pub(super) fn place(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
         let number = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::cast_unsigned);
-        let (epoch, applied) = connection
+        connection
             .query_row("SELECT epoch, applied FROM journal", [], |row| Ok((number(row, 0)?, number(row, 1)?)))
-            .map_err(io::Error::other)?;
-        Ok(Self { file, epoch, last: u64::MAX, applied, end: 0, longest: 0, record: vec![0; HEAD] })
+    }
+
+    /// Opens the file in the directory of a database that [has](Self::place) so much of it. What else it holds is
+    /// [pending](Self::pending); nothing can be added until it has been [restarted](Self::restart).
+    pub(super) fn open(directory: &Path, epoch: u64, applied: u64) -> io::Result<Self> {
+        let file = open_private(&directory.join(FILE_NAME))?;
+        Ok(Self { file, epoch, last: u64::MAX, applied, end: 0, longest: 0, record: vec![0; HEAD], read: 0 })
     }
 
     /// Begins another epoch, in the transaction that puts into SQLite what was pending.
-    pub(super) fn restart(&mut self, connection: &Connection) -> io::Result<()> {
-        let mut epoch = [0; 8];
-        getrandom::fill(&mut epoch).map_err(io::Error::other)?;
-        (self.epoch, self.last, self.applied) = (u64::from_le_bytes(epoch), 0, 0);
-        let begun =
-            connection.execute("UPDATE journal SET epoch = ?1, applied = 0", [self.epoch.cast_signed()]);
-        begun.map(drop).map_err(io::Error::other)
+    pub(super) fn restart(&mut self, connection: &Connection, epoch: u64) -> rusqlite::Result<()> {
+        (self.epoch, self.last, self.applied) = (epoch, 0, 0);
+        let begun = connection.execute("UPDATE journal SET epoch = ?1, applied = 0", [epoch.cast_signed()]);
+        begun.map(drop)
     }
 
     /// Adds a row as it is to be, with its attributes as JSON, to the record that is being made.
@@ -181,17 +183,34 @@ impl Journal {
     }
 
     /// What the records say that is not in SQLite, in their order.
-    pub(super) fn pending(&self) -> io::Result<Vec<Noted>> {
-        read(&self.file, self.epoch, self.applied, self.last)
+    pub(super) fn pending(&mut self) -> io::Result<Vec<Noted>> {
+        let length = self.file.metadata()?.len();
+        // What is behind the last record of this opening is of no use; before the first, nobody knows where it ends.
+        let length = if self.last == u64::MAX { length } else { length.min(self.end) };
+        self.read += length;
+        let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        read(&bytes, self.epoch, self.applied, self.last)
+    }
+
+    /// How many bytes [`pending`](Self::pending) has read since the file was opened.
+    #[cfg(test)]
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.read
+    }
+
+    /// Lets every write of a record fail, as on a full disk, or no more.
+    #[cfg(test)]
+    pub(super) fn fail(&mut self, directory: &Path, fails: bool) {
+        let options = &mut std::fs::OpenOptions::new();
+        self.file = options.read(true).write(!fails).open(directory.join(FILE_NAME)).expect("the journal");
     }
 }
 
-/// What the file's records of this epoch say, those after `applied` and up to `last`. Ends where a record is not whole
-/// or does not follow the one before it: nobody was told of it.
-fn read(file: &File, epoch: u64, applied: u64, last: u64) -> io::Result<Vec<Noted>> {
-    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
-    file.read_exact_at(&mut bytes, 0)?;
-    let (mut rest, mut before, mut found) = (bytes.as_slice(), None, Vec::new());
+/// What the records of this epoch say, those after `applied` and up to `last`. Ends where a record is not whole or does
+/// not follow the one before it: nobody was told of it.
+fn read(bytes: &[u8], epoch: u64, applied: u64, last: u64) -> io::Result<Vec<Noted>> {
+    let (mut rest, mut before, mut found) = (bytes, None, Vec::new());
     while let Some((number, entries, after)) = record(rest, epoch) {
         let follows = before.map_or(number <= applied + 1, |before| number == before + 1);
         if !follows || number > last {
@@ -303,7 +322,7 @@ mod tests {
         assert_eq!(stored(&connection), [0], "not by itself");
         assert_eq!(journal.pending().expect("read").len(), 6);
         drop((connection, journal));
-        let (connection, journal) = open(&dir);
+        let (connection, mut journal) = open(&dir);
         assert_eq!(stored(&connection), [1, 2, 3]);
         let mut changed = item(2);
         changed.apply(changes()).expect("a change");
@@ -340,9 +359,8 @@ mod tests {
         drop((connection, journal));
         let whole = fs::read(&path).expect("read");
         let read = |bytes: &[u8], epoch, applied| {
-            fs::write(&path, bytes).expect("write");
             // Of each record, its item and the one that is gone.
-            read(&File::open(&path).expect("open"), epoch, applied, u64::MAX).expect("read").len() / 2
+            read(bytes, epoch, applied, u64::MAX).expect("read").len() / 2
         };
         assert_eq!((read(&whole, epoch, 0), read(&whole, epoch, 3), read(&whole, epoch, 5)), (5, 2, 0));
         assert_eq!(read(&whole, epoch ^ 1, 0), 0, "another opening's");

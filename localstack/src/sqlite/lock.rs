@@ -25,7 +25,9 @@ impl DataDirLock {
     pub fn take(dir: &Path) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io { path: dir.to_owned(), source };
         make_private_dir(dir).map_err(io)?;
-        let mut file = open_private(&dir.join("lock")).map_err(io)?;
+        let path = dir.join("lock");
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let mut file = open_private(&path).map_err(io)?;
         let deadline = Instant::now() + AFTERLIFE;
         let locked = loop {
             match file.try_lock() {

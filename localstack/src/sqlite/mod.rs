@@ -6,8 +6,7 @@
 //! journal beside it, and SQLite gets many of those at once a little later. Readers have connections of their own and see
 //! whatever was acknowledged before they began.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -27,6 +26,7 @@ mod lanes;
 mod lanes_model;
 mod lock;
 mod messages;
+mod open_error;
 mod overlay;
 #[cfg(test)]
 mod plans;
@@ -34,6 +34,7 @@ mod query;
 mod queue;
 mod readers;
 mod request;
+mod room;
 mod rows;
 mod schema;
 mod size;
@@ -42,6 +43,7 @@ mod table;
 mod writer;
 
 pub use lock::DataDirLock;
+pub use open_error::OpenError;
 pub use queue::{DeadLetter, QueueConfig, SqliteQueue};
 pub use schema::SCHEMA_VERSION;
 pub use table::SqliteTable;
@@ -59,62 +61,6 @@ use writer::{Helpers, Writer};
 
 /// The database's name in the data directory.
 pub const FILE_NAME: &str = "function-runner.db";
-
-/// Why a data directory can't be used. Every message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another server has the directory.
-    #[error(
-        "{} is in use by another server (process {pid}). Stop that one first, or give this one another data directory.",
-        dir.display()
-    )]
-    Locked {
-        /// The data directory.
-        dir: PathBuf,
-        /// The other server's process id, or `unknown`.
-        pid: String,
-    },
-    /// The file was not made by this program.
-    #[error(
-        "{} is not a database of this program ({reason}). It was left as it is. Move it away, or use another data directory.",
-        path.display()
-    )]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-        /// How that shows.
-        reason: String,
-    },
-    /// The database was written by a newer version of this program.
-    #[error(
-        "{} has schema version {found}, and this program knows versions up to {known}. It was left as it is. Use the newer program that wrote it, or another data directory.",
-        path.display()
-    )]
-    Newer {
-        /// The database.
-        path: PathBuf,
-        /// Its schema version.
-        found: i64,
-        /// The newest that is known here.
-        known: i64,
-    },
-    /// The database can't be read or brought up to date.
-    #[error("{} can't be opened: {reason}. Restore it from a backup, or use another data directory.", path.display())]
-    Damaged {
-        /// The database.
-        path: PathBuf,
-        /// What SQLite said.
-        reason: String,
-    },
-    /// The directory can't be made, read or written.
-    #[error("{} can't be used: {source}. Check that it is a directory of this user's, on a disk with room.", path.display())]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-}
 
 /// An open data directory's database. Ends when dropped, or by [`Database::close`].
 pub struct Database {
@@ -154,14 +100,13 @@ impl Database {
         let path = dir.join(FILE_NAME);
         let opened = schema::open(&path)?;
         let clock = Clock::start();
-        let damaged =
-            |error: rusqlite::Error| OpenError::Damaged { path: path.clone(), reason: error.to_string() };
+        let of_sqlite = |error| OpenError::of_sqlite(&path, error);
         let io = |source| OpenError::Io { path: path.clone(), source };
-        let journal = taken_up(dir, &opened).map_err(io)?;
-        let lanes = lanes::Lanes::reset(&opened, clock.now()).map_err(damaged)?;
-        let readers = Readers::open(&path).map_err(damaged)?;
+        let journal = taken_up(dir, &opened)?;
+        let lanes = lanes::Lanes::reset(&opened, clock.now()).map_err(of_sqlite)?;
+        let readers = Readers::open(&path).map_err(of_sqlite)?;
         let (syncer, sync_thread) = syncer::start(&path).map_err(io)?;
-        let (checkpointer, checkpoint_thread) = checkpointer::start(&path).map_err(io)?;
+        let (checkpointer, checkpoint_thread) = checkpointer::start(&path)?;
         let (cache, dirty) = (Arc::new(Cache::new()), Arc::new(Dirty::default()));
         let helpers = Helpers { syncer, checkpointer, cache: cache.clone(), dirty: dirty.clone() };
         let desk = Desk::new(|desk| Writer::new((opened, journal), desk, lanes, clock, helpers));
@@ -199,16 +144,22 @@ impl Database {
 }
 
 /// The journal of this database, once that has all that the journal had.
-fn taken_up(dir: &Path, connection: &Connection) -> io::Result<Journal> {
-    let mut journal = Journal::open(dir, connection)?;
+fn taken_up(dir: &Path, connection: &Connection) -> Result<Journal, OpenError> {
+    let (path, journal_path) = (dir.join(FILE_NAME), dir.join(journal::FILE_NAME));
+    let of_sqlite = |error| OpenError::of_sqlite(&path, error);
+    let io = |source| OpenError::Io { path: journal_path.clone(), source };
+    let (epoch, applied) = Journal::place(connection).map_err(of_sqlite)?;
+    let mut journal = Journal::open(dir, epoch, applied).map_err(io)?;
     let mut overlay = Overlay::default();
-    let transaction = connection.unchecked_transaction().map_err(io::Error::other)?;
-    for noted in journal.pending()? {
-        overlay.take_up(&transaction, noted).map_err(io::Error::other)?;
+    let transaction = connection.unchecked_transaction().map_err(of_sqlite)?;
+    for noted in journal.pending().map_err(io)? {
+        overlay.take_up(&transaction, noted).map_err(of_sqlite)?;
     }
-    overlay.flush(&transaction, |_| {}).map_err(io::Error::other)?;
-    journal.restart(&transaction)?;
-    transaction.commit().map_err(io::Error::other)?;
+    overlay.flush(&transaction, |_| {}).map_err(of_sqlite)?;
+    let mut fresh = [0; 8];
+    getrandom::fill(&mut fresh).map_err(|error| io(error.into()))?;
+    journal.restart(&transaction, u64::from_le_bytes(fresh)).map_err(of_sqlite)?;
+    transaction.commit().map_err(of_sqlite)?;
     journal.begin_anew();
     Ok(journal)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::cache::Changing;
 use super::dirty::Dirty;
+use super::fault::Fault;
 use super::journal::{self, Journal};
 use super::{rows, size};
 
@@ -65,8 +66,9 @@ impl Overlay {
     ) -> Result<std::result::Result<(), TableError>> {
         let new = self.take_new(&mut writes);
         for write in &writes {
-            if matches!(write, Write::Update(..)) || *write.condition() != Condition::None {
-                self.load(connection, write.key())?;
+            let asks = matches!(write, Write::Update(..)) || *write.condition() != Condition::None;
+            if asks && let Err(error) = self.load(connection, write.key()) {
+                return unless_over(connection, error);
             }
         }
         if let Some(index) = writes.iter().position(|write| !write.condition().holds(self.item(write.key())))
@@ -140,10 +142,16 @@ impl Overlay {
             if row.changed == Changed::All || item.ttl != ttl { Changed::All } else { Changed::Attributes };
     }
 
-    /// The item at the key.
-    pub(super) fn get(&mut self, connection: &Connection, key: &Key) -> Result<Option<Item>> {
-        self.load(connection, key)?;
-        Ok(self.item(key).cloned())
+    /// The item at the key. The outer error is SQLite's.
+    pub(super) fn get(
+        &mut self,
+        connection: &Connection,
+        key: &Key,
+    ) -> Result<std::result::Result<Option<Item>, TableError>> {
+        match self.load(connection, key) {
+            Ok(()) => Ok(Ok(self.item(key).cloned())),
+            Err(error) => unless_over(connection, error),
+        }
     }
 
     /// Takes up again what the journal says of a row.
@@ -269,6 +277,15 @@ impl Overlay {
         let changed = if stays && changed != Changed::All { Changed::Attributes } else { Changed::All };
         Ok(Row { item: Some(item), body: None, changed, counter })
     }
+}
+
+/// What comes of a row that can't be read: it is the trouble of who asked for it, unless SQLite has ended the transaction
+/// over it.
+fn unless_over<T>(
+    connection: &Connection,
+    error: rusqlite::Error,
+) -> Result<std::result::Result<T, TableError>> {
+    if connection.is_autocommit() { Err(error) } else { Ok(Err(Fault::from(error).into())) }
 }
 
 /// What becomes of a row.

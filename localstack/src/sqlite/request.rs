@@ -39,6 +39,10 @@ pub(super) enum Request {
         limit: usize,
         reply: Reply<usize, TableError>,
     },
+    /// Gives back to the disk some of what is not needed. Whether there is more.
+    Tidy {
+        reply: Reply<bool, TableError>,
+    },
     Send {
         message: Message,
         delay: Duration,
@@ -130,7 +134,7 @@ impl Request {
             | Self::Send { .. }
             | Self::Receive(_)
             | Self::Settle { .. } => true,
-            Self::Fold { .. } | Self::Expire { .. } | Self::Probe { .. } => false,
+            Self::Fold { .. } | Self::Expire { .. } | Self::Tidy { .. } | Self::Probe { .. } => false,
         }
     }
 
@@ -152,6 +156,7 @@ impl Request {
             | Self::Receive(_)
             | Self::Settle { .. }
             | Self::Fold { .. }
+            | Self::Tidy { .. }
             | Self::Probe { .. } => false,
         }
     }
@@ -165,6 +170,7 @@ impl Request {
             Self::Get { reply, .. } => drop(reply.send(Err(fault.clone().into()))),
             Self::Fold { reply } => answer(reply, Ok(()))(refused),
             Self::Expire { reply, .. } => answer(reply, Ok(0))(refused),
+            Self::Tidy { reply } => answer(reply, Ok(false))(refused),
             Self::Send { reply, .. } | Self::Settle { reply: Some(reply), .. } => {
                 answer(reply, Ok(()))(refused)
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{OpenError, connection};
+use super::{OpenError, connection, room};
 use crate::files::open_private;
 
 /// What brings version `n` to `n + 1`, from 0 (an empty file). Only ever added to.
@@ -24,15 +24,18 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// program, stays as it is.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     check_magic(path)?;
-    let damaged =
-        |error: rusqlite::Error| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() };
-    let mut connection = connection::writer(path).map_err(damaged)?;
+    let of_sqlite = |error| OpenError::of_sqlite(path, error);
+    let mut connection = connection::writer(path).map_err(of_sqlite)?;
     // Until we know whose it is, closing it must not fold its log into it.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(damaged)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(of_sqlite)?;
     let version = owned_version(&connection, path)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(damaged)?;
-    connection::configure_writer(&connection).map_err(damaged)?;
-    migrate(&mut connection, MIGRATIONS, version).map_err(damaged)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map_err(of_sqlite)?;
+    if version == 0 {
+        room::let_shrink(&connection).map_err(of_sqlite)?;
+    }
+    connection::configure_writer(&connection).map_err(of_sqlite)?;
+    migrate(&mut connection, MIGRATIONS, version).map_err(of_sqlite)?;
+    room::convert(&connection, room::AT_START).map_err(of_sqlite)?;
     Ok(connection)
 }
 
@@ -53,11 +56,10 @@ fn check_magic(path: &Path) -> Result<(), OpenError> {
 /// The schema version of a database that is ours; 0 for an empty one.
 fn owned_version(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let read = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let damaged =
-        |error: rusqlite::Error| OpenError::Damaged { path: path.to_owned(), reason: error.to_string() };
+    let of_sqlite = |error| OpenError::of_sqlite(path, error);
     let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    let (tables, id) = (tables.map_err(damaged)?, read("application_id").map_err(damaged)?);
-    let version = read("user_version").map_err(damaged)?;
+    let (tables, id) = (tables.map_err(of_sqlite)?, read("application_id").map_err(of_sqlite)?);
+    let version = read("user_version").map_err(of_sqlite)?;
     if tables == 0 && id == 0 && version == 0 {
         return Ok(0);
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
+use super::checkpointer;
 use super::fault::Fault;
 use super::request::Answer;
 
@@ -15,9 +16,7 @@ use super::request::Answer;
 /// on the disk by the checkpoint. So once the log is on the disk, so are they, in SQLite's own way of `FULL`: the writer
 /// only doesn't stand still meanwhile.
 pub(super) fn start(database: &Path) -> io::Result<(Sender<Vec<Answer>>, JoinHandle<()>)> {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    let log = File::open(log)?;
+    let log = File::open(checkpointer::log(database))?;
     // The names of the files, too, must survive.
     File::open(database.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     let (sender, inbox) = mpsc::channel();

@@ -31,6 +31,12 @@ impl SqliteTable {
         self.ask(|reply| Request::Expire { now, limit, reply }).await
     }
 
+    /// Gives back to the disk some of the room that deleted rows took, and that the log took in a burst. Whether there is
+    /// more to give back now. For the server to call now and then.
+    pub async fn tidy(&self) -> Result<bool, TableError> {
+        self.ask(|reply| Request::Tidy { reply }).await
+    }
+
     /// Waits until SQLite has what was acknowledged by now.
     async fn fold(&self) -> Result<(), TableError> {
         self.ask(|reply| Request::Fold { reply }).await

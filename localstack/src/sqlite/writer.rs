@@ -1,27 +1,29 @@
 //! What writes: one connection, in one hand at a time.
 
+mod apply;
+mod breaker;
 mod deliver;
+#[cfg(test)]
+mod faults;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use ports::{Durability, TableError, Write};
 use rusqlite::Connection;
 
-use super::cache::{Cache, Changing};
-use super::clock::{Clock, later};
+use self::breaker::{Breaker, RETRY};
+use super::cache::Cache;
+use super::checkpointer::Checkpoint;
+use super::clock::Clock;
 use super::desk::Desk;
 use super::dirty::Dirty;
-use super::fault::{Fault, part};
+use super::fault::Fault;
 use super::journal::Journal;
 use super::lanes::Lanes;
-use super::messages;
-use super::overlay::{Noting, Overlay};
-use super::request::{Answer, Request, Waiter, answer};
-use super::rows;
-use super::schema::SCHEMA_VERSION;
+use super::overlay::Overlay;
+use super::request::{Answer, Receipt, Request, Waiter};
 
 /// How many requests and rows make it worth folding the log in: about 16 MB of it.
 const CHECKPOINT_EVERY: usize = 4000;
@@ -34,10 +36,6 @@ const FOLD_BYTES: u64 = 2 << 20;
 const FOLD_AT_ONCE: usize = 32;
 /// From how many bytes on nothing more goes to the journal before SQLite has what it holds: SQLite can't, as it seems.
 const FULL: u64 = 16 << 20;
-/// How soon to look again whether the database works, where messages are waited for.
-const RETRY: Duration = Duration::from_secs(1);
-/// How long dead letters are kept, in milliseconds: SQS's longest.
-const DEAD_LETTERS_KEPT: i64 = 14 * 24 * 3600 * 1000;
 
 pub(super) struct Writer {
     connection: Connection,
@@ -46,25 +44,34 @@ pub(super) struct Writer {
     desk: Weak<Desk>,
     lanes: Lanes,
     overlay: Overlay,
-    /// Whether a commit failed, so that the lanes and what is in the journal must be read anew.
+    /// Whether a batch failed, so that what is in the journal must be read anew; and the lanes, if it was about them.
     stale: bool,
+    stale_lanes: bool,
     /// When SQLite is to have what is in the journal.
     fold_at: Option<Instant>,
     waiters: VecDeque<Waiter>,
+    /// Deliveries that reached nobody, to be shown again with the next commit.
+    returned: Vec<Receipt>,
     /// When the thread that writes looks again by itself.
     planned: Option<Instant>,
     clock: Clock,
     helpers: Helpers,
-    /// What has been written since the checkpointer was last asked.
-    unfolded: usize,
+    /// How many requests and rows have been written; how many that were when the checkpointer was last asked, and when the
+    /// room was last looked after.
+    written: usize,
+    folded: usize,
+    tidied: usize,
+    /// What to ask of the checkpointer after this commit.
+    checkpoint: Option<Checkpoint>,
     /// Whether the last commit failed.
     ailing: bool,
+    breaker: Breaker,
 }
 
 /// What the writer tells what it does. The threads that wait for the disk end when these are dropped.
 pub(super) struct Helpers {
     pub(super) syncer: Sender<Vec<Answer>>,
-    pub(super) checkpointer: SyncSender<()>,
+    pub(super) checkpointer: SyncSender<Checkpoint>,
     pub(super) cache: Arc<Cache>,
     pub(super) dirty: Arc<Dirty>,
 }
@@ -91,18 +98,25 @@ impl Writer {
             lanes,
             overlay: Overlay::default(),
             stale: false,
+            stale_lanes: false,
             fold_at: None,
             waiters: VecDeque::new(),
+            returned: Vec::new(),
             planned: None,
             clock,
             helpers,
-            unfolded: 0,
+            written: 0,
+            folded: 0,
+            tidied: 0,
+            checkpoint: None,
             ailing: false,
+            breaker: Breaker::default(),
         }
     }
 
     /// Refuses those who still wait, and folds the log in. The last thing it does.
     pub(super) fn finish(mut self, closed: &Fault) {
+        self.breaker = Breaker::default();
         self.process(Vec::new(), true);
         self.waiters.into_iter().map(Request::Receive).for_each(|request| request.refuse(closed));
         // What it can't fold in now, it will when it is next opened.
@@ -138,26 +152,36 @@ impl Writer {
     fn next_message(&self) -> Option<Instant> {
         let patience = self.waiters.iter().map(|waiter| waiter.until).min()?;
         let now = self.clock.now();
-        let due = if self.stale {
+        let due = if self.stale_lanes {
             Some(RETRY)
         } else {
             self.lanes.next_due().map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)))
         };
-        Some(due.map_or(patience, |due| patience.min(Instant::now() + due)))
+        Some(due.map_or(patience, |due| patience.min(self.breaker.not_before(Instant::now() + due))))
     }
 
     /// Does what was asked for, in one commit, and answers. `folding` says whether what is in the journal may be put into
     /// SQLite on the way, which can take some milliseconds.
     pub(super) fn process(&mut self, batch: Vec<Request>, folding: bool) {
+        let batch = self.not_hopeless(batch);
+        let hopeless = self.breaker.is_open();
+        if batch.is_empty() && hopeless {
+            return self.dismiss();
+        }
         let mut answers = Answers::default();
         let noted = !batch.is_empty() && batch.iter().all(Request::is_noted);
-        let noted = noted && self.journal.len() < FULL && !(folding && self.is_due());
+        let noted = noted && (hopeless || self.journal.len() < FULL && !(folding && self.is_due()));
+        let before = self.journal.len();
         let done = self.transact(batch, noted, &mut answers);
-        self.ailing = done.is_err();
-        if let Err(fault) = &done {
-            self.undo(fault);
-            answers.after_commit.append(&mut answers.after_sync);
+        match &done {
+            Ok(()) if noted && self.journal.len() == before => {}
+            Ok(()) => self.breaker.reset(noted),
+            Err(fault) => {
+                self.undo(fault, noted);
+                answers.after_commit.append(&mut answers.after_sync);
+            }
         }
+        self.ailing = done.is_err() || (noted && self.ailing);
         for answer in answers.after_commit {
             answer(done.as_ref().copied());
         }
@@ -165,16 +189,20 @@ impl Writer {
             // Ends after this thread: it is this thread's dropping of the sender that ends it.
             let _ = self.helpers.syncer.send(answers.after_sync);
         }
-        if self.unfolded >= CHECKPOINT_EVERY {
-            self.unfolded = 0;
+        if self.written - self.folded >= CHECKPOINT_EVERY {
+            self.folded = self.written;
+            self.checkpoint.get_or_insert(Checkpoint::Fold);
+        }
+        if let Some(checkpoint) = self.checkpoint.take() {
             // Where it is full, it has been asked already.
-            let _ = self.helpers.checkpointer.try_send(());
+            let _ = self.helpers.checkpointer.try_send(checkpoint);
         }
         self.dismiss();
     }
 
     /// Goes back to what is committed and what is in the journal.
-    fn undo(&mut self, fault: &Fault) {
+    fn undo(&mut self, fault: &Fault, noted: bool) {
+        self.breaker.trip(fault, noted, self.journal.len());
         tracing::error!(reason = fault.reason, "a batch was not written");
         // There may be no transaction left to roll back; and what comes of a failure here shows at the next BEGIN.
         if !self.connection.is_autocommit()
@@ -183,9 +211,14 @@ impl Writer {
             tracing::error!(%error, "and could not be rolled back");
         }
         self.stale = true;
+        self.stale_lanes |= !noted;
         self.overlay.forget();
         self.journal.drop_record();
         self.fold_at = (self.journal.len() > 0).then(|| Instant::now() + RETRY);
+        if fault.lasting {
+            // What can't be shown again must not keep all else from being committed. Its hold ends by itself.
+            self.returned.clear();
+        }
     }
 
     /// Puts some of what is in the journal into SQLite where that is due, ahead of its commit. Whether there is more, and
@@ -197,11 +230,11 @@ impl Writer {
         }
         match self.overlay.put_some(&self.connection, FOLD_AT_ONCE) {
             Ok(count) => {
-                self.unfolded += count;
+                self.written += count;
                 count == FOLD_AT_ONCE
             }
             Err(error) => {
-                self.undo(&error.into());
+                self.undo(&error.into(), false);
                 false
             }
         }
@@ -218,12 +251,13 @@ impl Writer {
             if noted {
                 return self.note();
             }
+            self.show_returned()?;
             self.deliver(answers)?;
-            self.unfolded += asked + self.overlay.flush(&self.connection, |key| changing.row(key))?;
+            self.written += asked + self.overlay.flush(&self.connection, |key| changing.row(key))?;
             self.commit()
         });
         if let Err(fault) = &done {
-            requests.for_each(|request| request.refuse(fault));
+            requests.for_each(|request| self.put_off(request, fault));
         }
         done
     }
@@ -236,9 +270,9 @@ impl Writer {
             self.connection.prepare_cached("COMMIT")?.execute([])?;
         }
         if self.journal.len() >= FOLD_BYTES || self.overlay.len() >= FOLD_ROWS {
-            self.fold_at = Some(Instant::now());
+            self.fold_at = Some(self.breaker.not_before(Instant::now()));
         } else if self.journal.len() > 0 {
-            self.fold_at.get_or_insert_with(|| Instant::now() + FOLD_AFTER);
+            self.fold_at.get_or_insert_with(|| self.breaker.not_before(Instant::now() + FOLD_AFTER));
         }
         Ok(())
     }
@@ -255,6 +289,7 @@ impl Writer {
             self.helpers.dirty.clear();
         }
         self.fold_at = None;
+        self.returned.clear();
         Ok(())
     }
 
@@ -263,106 +298,19 @@ impl Writer {
         if self.connection.is_autocommit() {
             self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
-        if self.stale {
+        if self.stale_lanes {
             self.lanes.reload(&self.connection, self.clock.now())?;
+            self.stale_lanes = false;
+        }
+        if self.stale {
+            self.breaker.may_reread(self.journal.len())?;
+            // Should this fail half way, it is done again.
+            self.overlay.forget();
             for noted in self.journal.pending().map_err(Fault::passing)? {
                 self.overlay.take_up(&self.connection, noted)?;
             }
             self.stale = false;
         }
         Ok(())
-    }
-
-    /// Does one request. Fails only where the whole batch can't go on; its answer is then among the answers.
-    fn apply(
-        &mut self,
-        request: Request,
-        changing: &mut Changing<'_>,
-        noted: bool,
-        answers: &mut Answers,
-    ) -> Result<(), Fault> {
-        match request {
-            Request::Write { writes, durability, reply } => {
-                let (result, fault) = part(self.write(writes, changing, noted));
-                // A refusal has nothing to keep.
-                let waits = durability == Durability::Power && result.is_ok();
-                let answers = if waits { &mut answers.after_sync } else { &mut answers.after_commit };
-                answers.push(answer(reply, result));
-                fault
-            }
-            Request::Update { key, changes, condition, reply } => {
-                let update = Write::Update(key.clone(), changes, condition);
-                let written = self.write(vec![update], changing, noted);
-                let (result, fault) = part(written);
-                let result = result.and_then(|()| {
-                    self.overlay
-                        .item(&key)
-                        .cloned()
-                        .ok_or_else(|| TableError::Broken("an update left nothing".into()))
-                });
-                answers.after_commit.push(answer(reply, result));
-                fault
-            }
-            Request::Get { key, reply } => {
-                let (result, fault) = part(self.overlay.get(&self.connection, &key).map(Ok));
-                answers.after_commit.push(answer(reply, result));
-                fault
-            }
-            Request::Fold { reply } => {
-                answers.after_commit.push(answer(reply, Ok(())));
-                Ok(())
-            }
-            Request::Expire { now, limit, reply } => {
-                let expired = self.overlay.flush(&self.connection, |key| changing.row(key)).and_then(|_| {
-                    // Counters expire too.
-                    self.overlay.forget();
-                    messages::forget_dead(&self.connection, self.clock.now() - DEAD_LETTERS_KEPT, limit)?;
-                    let expired = rows::expire(&self.connection, now, limit)?;
-                    if expired > 0 {
-                        changing.any();
-                    }
-                    Ok(expired)
-                });
-                answers.after_commit.push(answer(reply, Ok(*expired.as_ref().unwrap_or(&0))));
-                Ok(expired.map(drop)?)
-            }
-            Request::Send { message, delay, reply } => {
-                let now = self.clock.now();
-                let at = later(now, delay);
-                answers.after_sync.push(answer(reply, Ok(())));
-                Ok(self.lanes.send(&self.connection, &message, at, now)?)
-            }
-            Request::Settle { receipts, how, reply } => {
-                answers.after_commit.extend(reply.map(|reply| answer(reply, Ok(()))));
-                let now = self.clock.now();
-                let settle = |receipt| self.lanes.settle(&self.connection, receipt, how, now);
-                Ok(receipts.into_iter().try_for_each(settle)?)
-            }
-            Request::Receive(waiter) => {
-                self.waiters.push_back(waiter);
-                Ok(())
-            }
-            Request::Probe { reply } => {
-                // The same as before, but written.
-                let probed = if self.ailing {
-                    self.connection.pragma_update(None, "user_version", SCHEMA_VERSION)
-                } else {
-                    Ok(())
-                };
-                answers.after_sync.push(answer(reply, Ok(())));
-                Ok(probed?)
-            }
-        }
-    }
-
-    fn write(
-        &mut self,
-        writes: Vec<Write>,
-        changing: &mut Changing<'_>,
-        noted: bool,
-    ) -> rusqlite::Result<Result<(), TableError>> {
-        let (journal, dirty) = (&mut self.journal, &*self.helpers.dirty);
-        let noted = noted.then_some(Noting { journal, dirty, changing });
-        self.overlay.write(&self.connection, writes, noted)
     }
 }

@@ -5,10 +5,17 @@ use std::time::Instant;
 use super::super::clock::later;
 use super::super::fault::Fault;
 use super::super::queue::Claimed;
-use super::super::request::answer;
+use super::super::request::{Settlement, answer};
 use super::{Answers, Writer};
 
 impl Writer {
+    /// Shows again what was delivered and reached nobody.
+    pub(super) fn show_returned(&mut self) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let show = |&receipt| self.lanes.settle(&self.connection, receipt, Settlement::Return, now);
+        Ok(self.returned.iter().try_for_each(show)?)
+    }
+
     /// Gives what is visible to those who wait, the first first.
     pub(super) fn deliver(&mut self, answers: &mut Answers) -> Result<(), Fault> {
         self.waiters.retain(|waiter| !waiter.reply.is_closed());
