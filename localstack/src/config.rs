@@ -21,6 +21,38 @@ pub struct Cli {
 pub enum Command {
     /// Serve the platform's APIs until SIGTERM or Ctrl-C.
     Serve(Config),
+    /// Copy all that a data directory holds into one new file, whether a server works with it or not.
+    ///
+    /// The file holds users, workspaces, functions, jobs, what is queued, and the server's secret: whoever can read it can
+    /// act as any user, so only you can (mode 0600). What was acknowledged before this began is in it. It is a zip file;
+    /// `function-runner restore FILE --data DIR` makes a data directory of it.
+    Backup(Backup),
+    /// Make a data directory of a backup. Start a server on it with `function-runner serve --data DIR`.
+    Restore(Restore),
+}
+
+/// What to back up.
+#[derive(Args, Clone, Debug)]
+pub struct Backup {
+    /// The file to write. It must not be there yet.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The data directory.
+    #[arg(long, env = "FUNCTION_RUNNER_DATA", default_value = ".function-runner", value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// What to restore.
+#[derive(Args, Clone, Debug)]
+pub struct Restore {
+    /// What `function-runner backup` wrote.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The data directory to make. It must be empty, or not there yet.
+    #[arg(long, env = "FUNCTION_RUNNER_DATA", default_value = ".function-runner", value_name = "DIR")]
+    pub data: PathBuf,
 }
 
 /// How to serve.

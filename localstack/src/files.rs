@@ -189,6 +189,11 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
+/// The blob that is the file at this path below the folder of blobs, if it is one.
+pub(crate) fn is_blob(path: &str) -> bool {
+    path.strip_suffix(END).is_some_and(is_valid_key)
+}
+
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }

@@ -17,6 +17,7 @@ mod cache;
 mod checkpointer;
 mod clock;
 mod connection;
+mod copy;
 mod desk;
 mod dirty;
 mod fault;
@@ -42,6 +43,7 @@ mod syncer;
 mod table;
 mod writer;
 
+pub(crate) use copy::{check_and_compact, copy_database, copy_journal};
 pub use lock::DataDirLock;
 pub use open_error::OpenError;
 pub use queue::{DeadLetter, QueueConfig, SqliteQueue};
@@ -58,6 +60,9 @@ use overlay::Overlay;
 use readers::Readers;
 use request::Request;
 use writer::{Helpers, Writer};
+
+/// Is in a data directory for as long as it is being made of a backup.
+pub(crate) const UNFINISHED: &str = "restoring";
 
 /// The database's name in the data directory.
 pub const FILE_NAME: &str = "function-runner.db";
@@ -97,6 +102,9 @@ impl Database {
     /// before died are there to be received again.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let lock = DataDirLock::take(dir)?;
+        if dir.join(UNFINISHED).exists() {
+            return Err(OpenError::Unfinished { dir: dir.to_owned() });
+        }
         let path = dir.join(FILE_NAME);
         let opened = schema::open(&path)?;
         let clock = Clock::start();

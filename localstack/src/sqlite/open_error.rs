@@ -65,6 +65,15 @@ pub enum OpenError {
         /// What SQLite said.
         reason: String,
     },
+    /// It was being made of a backup.
+    #[error(
+        "{} is only a part of what a backup had: restoring it was broken off. Empty that directory, and restore the backup again.",
+        dir.display()
+    )]
+    Unfinished {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// The system refused something. What is there is not damaged by that.
     #[error("{} can't be used: {source}. {}", path.display(), remedy(source))]
     Io {
