@@ -56,16 +56,15 @@ fn kill(pid: u32) {
 /// have this folder, which is a server's own, among their arguments.
 pub(super) fn kill_leftovers(folder: &Path) {
     use std::os::unix::ffi::OsStrExt;
-    let mark = folder.as_os_str().as_bytes();
+    // By whole names: another server's folder may begin as this one does.
+    let is_below = |word: &[u8]| Path::new(std::ffi::OsStr::from_bytes(word)).starts_with(folder);
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let mut words = line.split(|&byte| byte == 0);
-        if words.next().is_some_and(|program| program.ends_with(b"bwrap"))
-            && words.any(|word| word.starts_with(mark))
-        {
+        if words.next().is_some_and(|program| program.ends_with(b"bwrap")) && words.any(is_below) {
             kill(pid);
         }
     }
