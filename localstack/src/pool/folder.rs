@@ -7,12 +7,12 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::sandbox::{DISK, FILES};
+use crate::sandbox::{CODE, DISK, FILES};
 
 /// How deep folders may lie in it. Far below where paths become too long to be looked at.
 const DEPTH: usize = 64;
 
-/// Whether it holds more bytes or files than are allowed, or folders so deep or so closed that this can't be told.
+/// Whether it holds more bytes or files than are allowed, temporary ones and the function's own together, or folders so deep or so closed that this can't be told.
 pub(super) fn is_overfull(folder: &Path) -> bool {
     let (mut bytes, mut files) = (0, 0);
     let mut folders = vec![(folder.to_owned(), 0)];
@@ -27,7 +27,7 @@ pub(super) fn is_overfull(folder: &Path) -> bool {
             let Ok(metadata) = entry.metadata() else { continue };
             bytes += metadata.len();
             files += 1;
-            if bytes > DISK || files > FILES || depth > DEPTH {
+            if bytes > DISK + CODE || files > FILES || depth > DEPTH {
                 return true;
             }
             if metadata.is_dir() {

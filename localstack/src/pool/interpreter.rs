@@ -1,6 +1,7 @@
 //! The interpreters of this machine, each found once and known by its real path: a version manager's wrapper costs tens
 //! of milliseconds at every start, and could not run in the sandbox.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use domain::Language;
 use serde::Deserialize;
 
+use super::environment::is_of_python;
 use crate::sandbox::{find_program, library_folders};
 
 /// Prints what [`Interpreter`] holds, and the shim that is its argument compiled, as JSON. Loads the extensions that link
@@ -138,12 +140,19 @@ impl Interpreter {
     }
 
     /// Its arguments before the shim's path. `heap_mb` raises the limit that Node puts on its own heap. `awaited` says
-    /// that an invocation waits for it: it is then to load nothing that it may not need.
-    pub fn arguments(&self, heap_mb: Option<u32>, awaited: bool) -> Vec<String> {
+    /// that an invocation waits for it: it is then to load nothing that it may not need. `environment` is what it is
+    /// started with.
+    pub fn arguments(
+        &self,
+        heap_mb: Option<u32>,
+        awaited: bool,
+        environment: &BTreeMap<String, String>,
+    ) -> Vec<String> {
         match self.language {
-            // Isolated, without site-packages, writing no bytecode.
-            Language::Python => ["-I", "-S", "-B", "-X", "utf8"]
+            // Isolated, which includes that it heeds no variables of its own; without site-packages, writing no bytecode.
+            Language::Python => [if environment.keys().any(|n| is_of_python(n)) { "-s" } else { "-I" }]
                 .into_iter()
+                .chain(["-S", "-B", "-X", "utf8"])
                 .chain(awaited.then_some(["-X", "awaited"]).into_iter().flatten())
                 .map(str::to_owned)
                 .collect(),

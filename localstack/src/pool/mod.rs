@@ -5,6 +5,7 @@
 //! breaks any rule is killed with all it started, and only the invocation that it had fails.
 
 mod code;
+mod environment;
 mod folder;
 mod interpreter;
 mod launch;
@@ -98,6 +99,8 @@ pub struct Pool {
     processors: usize,
     shelf: Mutex<Shelf>,
     spares: Spares,
+    /// Where no control group tells for what memory a worker was killed.
+    shortages: watch::Shortages,
 }
 
 impl Pool {
@@ -121,6 +124,7 @@ impl Pool {
             turns: Semaphore::new(2 * processors),
             processors,
             shelf: Mutex::default(),
+            shortages: watch::Shortages::default(),
             sources: Sources::new(blobs),
             spares: Spares::new(&config, &shims),
             workshop,
@@ -216,6 +220,9 @@ async fn sweep(pool: Weak<Pool>) {
     loop {
         every.tick().await;
         let Some(pool) = pool.upgrade() else { return };
+        if pool.workshop.groups.is_none() {
+            pool.shortages.note();
+        }
         let Some(since) = Instant::now().checked_sub(pool.config.idle) else { continue };
         drop(pool.shelf().take_tired(since, REST_TICKS));
     }

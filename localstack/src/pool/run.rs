@@ -1,5 +1,6 @@
 //! One invocation, from the queue to its outcome.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -15,10 +16,11 @@ use runtime::protocol::{self, Invoke, Load};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-use super::Pool;
 use super::shelf::Role;
-use super::worker::{Ended, Terms, Worker};
-use crate::sandbox::{DISK, FILES, PROCESSES};
+use super::worker::{Ended, MOST_THREADS, NotStarted, START, Start, Terms, Worker};
+use super::{Pool, environment};
+use crate::sandbox::cgroup::Shortage;
+use crate::sandbox::{DISK, FILES};
 
 /// When to come back if there was no place: about when runs of the usual length have ended.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -32,6 +34,28 @@ struct Busy<'a> {
     pool: &'a Pool,
     number: u64,
     worker: Option<Worker>,
+}
+
+/// Why there is no worker for an invocation.
+enum Unavailable {
+    /// For a reason that is not the function's.
+    Platform(RuntimeError),
+    /// The interpreter does not start with the variables that the function gives it; what its owner is told.
+    Environment(String),
+}
+
+impl Unavailable {
+    fn of(reason: NotStarted, environment: &BTreeMap<String, String>) -> Self {
+        match reason {
+            NotStarted::Interpreter(said) if !environment.is_empty() => {
+                let names = environment.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                Self::Environment(format!(
+                    "The interpreter did not start with the function's environment. Look at {names}: {said}"
+                ))
+            }
+            reason => Self::Platform(RuntimeError::Failed(format!("no worker could be started: {reason}"))),
+        }
+    }
 }
 
 impl Drop for Busy<'_> {
@@ -50,7 +74,19 @@ impl Pool {
         }
         let turn = self.turn(invocation.workspace_id).await;
         let role = Role::of(&invocation);
-        let (mut busy, cold) = self.find_worker(role, &invocation).await?;
+        let (mut busy, cold) = match self.find_worker(role, &invocation).await {
+            Ok(found) => found,
+            Err(Unavailable::Platform(error)) => return Err(error),
+            Err(Unavailable::Environment(told)) => {
+                let result = Err(cut_error(&told));
+                return Ok(Outcome {
+                    result,
+                    logs: Printed::default().finish(),
+                    duration: 0.0,
+                    cold_start: true,
+                });
+            }
+        };
         let worker = busy.worker.as_mut().expect("it was just put there");
 
         let timeout = Duration::from_secs(invocation.settings.timeout_seconds.into());
@@ -113,7 +149,7 @@ impl Pool {
             Ended::TooManyProcesses => {
                 end(worker, &mut printed).await;
                 Err(format!(
-                    "The function was stopped: it ran more than {PROCESSES} processes and threads at once."
+                    "The function was stopped: it ran more than {MOST_THREADS} processes and threads at once."
                 ))
             }
             Ended::TooManyFiles => {
@@ -131,7 +167,17 @@ impl Pool {
             Ended::Gone => {
                 let status = worker.exit().await;
                 worker.read_rest(&mut printed).await;
-                Err(if worker.ran_out_of_memory() { out_of_memory(memory_mb) } else { how_it_ended(status) })
+                let was_killed = signal(status) == Some(libc::SIGKILL);
+                let shortage = worker.shortage().unwrap_or_else(|| {
+                    (was_killed && self.shortages.is_recent()).then_some(Shortage::Machine)
+                });
+                match shortage {
+                    Some(Shortage::Machine) if was_killed => {
+                        return Err(RuntimeError::Failed(MACHINE_OUT_OF_MEMORY.to_owned()));
+                    }
+                    Some(Shortage::Own) => Err(out_of_memory(memory_mb)),
+                    _ => Err(how_it_ended(status)),
+                }
             }
         };
         Ok(Outcome {
@@ -158,7 +204,7 @@ impl Pool {
         &self,
         role: Role,
         invocation: &Invocation,
-    ) -> Result<(Busy<'_>, bool), RuntimeError> {
+    ) -> Result<(Busy<'_>, bool), Unavailable> {
         loop {
             let mut shelf = self.shelf();
             let Some(mut worker) = shelf.take(&role) else { break };
@@ -174,12 +220,18 @@ impl Pool {
         let language = invocation.version.language;
         let memory_mb = invocation.settings.memory_mb;
         let heap_mb = (language == Language::Nodejs && memory_mb > LARGE_HEAP_MB).then_some(memory_mb);
-        let spare = if heap_mb.is_none() { self.spares.take(language) } else { None };
+        let environment = environment::at_start(language, &invocation.settings.environment);
+        let any_will_do = heap_mb.is_none() && environment.is_empty();
+        let spare = if any_will_do { self.spares.take(language) } else { None };
         let worker = match spare {
             Some(worker) => worker,
             None => {
-                let interpreter = self.spares.interpreter(language).await?;
-                self.workshop.start(&interpreter, heap_mb, true).await.map_err(RuntimeError::Failed)?
+                let interpreter = self.spares.interpreter(language).await.map_err(Unavailable::Platform)?;
+                let timeout = Duration::from_secs(invocation.settings.timeout_seconds.into());
+                let within = if environment.is_empty() { START } else { START.min(timeout) };
+                let start = Start { heap_mb, awaited: true, environment: &environment, within };
+                let started = self.workshop.start(&interpreter, start).await;
+                started.map_err(|reason| Unavailable::of(reason, &environment))?
             }
         };
         let (number, unwanted) = {
@@ -218,18 +270,26 @@ fn out_of_memory(memory_mb: u32) -> String {
     )
 }
 
+/// A platform fault: the same run may well be over in peace a moment later.
+const MACHINE_OUT_OF_MEMORY: &str =
+    "the machine ran out of memory and ended the run, which had not used up its own";
+
+/// The signal that ended a process. bubblewrap passes it on as an exit code above 128.
+fn signal(status: Option<ExitStatus>) -> Option<i32> {
+    let status = status?;
+    status.signal().or_else(|| status.code().map(|code| code - 128).filter(|&signal| signal > 0))
+}
+
 /// The error of a process that ended on its own, in the middle of a run.
 fn how_it_ended(status: Option<ExitStatus>) -> String {
     let Some(status) = status else {
         return "The function closed file descriptor 3, which is the platform's, before the handler returned.".to_owned();
     };
-    // bubblewrap passes a signal on as an exit code above 128.
-    let signal =
-        status.signal().or_else(|| status.code().map(|code| code - 128).filter(|&signal| signal > 0));
+    let signal = signal(Some(status));
     let name = match signal {
         Some(libc::SIGSEGV) => "SIGSEGV, a segmentation fault",
         Some(libc::SIGABRT) => "SIGABRT, an abort: often memory that ran out",
-        Some(libc::SIGKILL) => "SIGKILL: often memory that ran out on this machine",
+        Some(libc::SIGKILL) => "SIGKILL, sent by the function itself or by someone on this machine",
         Some(libc::SIGILL) => "SIGILL",
         Some(libc::SIGBUS) => "SIGBUS",
         Some(libc::SIGFPE) => "SIGFPE",

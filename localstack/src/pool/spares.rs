@@ -1,6 +1,6 @@
 //! Warm interpreters that are no function's yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use domain::Language;
 use ports::RuntimeError;
 use tokio::sync::{Notify, OnceCell};
 
-use super::worker::Worker;
+use super::worker::{NotStarted, START, Start, Worker};
 use super::{Interpreter, Pool, PoolConfig};
 
 /// How long after a spare was taken the next is started: not while the first invocation of who took it still runs.
@@ -79,7 +79,7 @@ impl Spares {
     /// A warm interpreter, if there is one.
     pub(super) fn take(&self, language: Language) -> Option<Worker> {
         let stock = self.stock(language);
-        let taken = stock.lock().warm.pop_front();
+        let taken = std::iter::from_fn(|| stock.lock().warm.pop_front()).find(Worker::is_silent);
         stock.changed.notify_one();
         taken
     }
@@ -127,7 +127,7 @@ impl Stock {
     }
 
     /// Takes in what was started. Whether it is well to start another.
-    fn add(&self, started: Result<Worker, String>) -> bool {
+    fn add(&self, started: Result<Worker, NotStarted>) -> bool {
         let mut state = self.lock();
         match started {
             Ok(worker) if !state.closed => {
@@ -138,7 +138,7 @@ impl Stock {
             Ok(_) => true,
             Err(trouble) => {
                 tracing::error!(%trouble, "no worker could be started");
-                state.trouble = Some(trouble);
+                state.trouble = Some(trouble.to_string());
                 false
             }
         }
@@ -153,7 +153,8 @@ pub(super) async fn keep_full(pool: Weak<Pool>, language: Language) {
         let changed = stock.changed.clone();
         let Ok(interpreter) = stock.interpreter().await else { return };
         while stock.is_short(strong.spares.wanted) {
-            if !stock.add(strong.workshop.start(&interpreter, None, false).await) {
+            let start = Start { heap_mb: None, awaited: false, environment: &BTreeMap::new(), within: START };
+            if !stock.add(strong.workshop.start(&interpreter, start).await) {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }
         }

@@ -1,6 +1,7 @@
 //! What a worker uses, as the kernel tells it.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::folder;
 use crate::sandbox::FILES;
@@ -10,6 +11,8 @@ use crate::sandbox::FILES;
 pub(super) struct Usage {
     /// Bytes of memory that are its own: not files, but also what is swapped out.
     pub(super) memory: u64,
+    /// How many of those are of memory that processes share.
+    pub(super) shared: u64,
     /// Threads of all its processes.
     pub(super) threads: u64,
     /// Whether it is more than one process.
@@ -25,6 +28,7 @@ pub(super) fn usage(pid: u32, with_children: bool) -> Option<Usage> {
         while let Some(pid) = found.pop() {
             if let Some(more) = of_process(pid) {
                 usage.memory += more.memory;
+                usage.shared += more.shared;
                 usage.threads += more.threads;
                 usage.has_children = true;
                 found.extend(children(pid));
@@ -59,7 +63,11 @@ fn of_process(pid: u32) -> Option<Usage> {
         let Some((name, value)) = line.split_once(':') else { continue };
         let number = || value.trim().split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
         match name {
-            "RssAnon" | "RssShmem" | "VmSwap" => usage.memory += number() * 1024,
+            "RssAnon" | "VmSwap" => usage.memory += number() * 1024,
+            "RssShmem" => {
+                usage.memory += number() * 1024;
+                usage.shared += number() * 1024;
+            }
             "Threads" => usage.threads = number(),
             _ => {}
         }
@@ -116,13 +124,56 @@ pub(super) enum Disk<'a> {
 /// Whether a worker has filled its share: so many bytes or files that nothing but malice or mistake explains it.
 pub(super) fn is_overfull(disk: Disk<'_>) -> bool {
     match disk {
-        // The file system bounds the bytes; files without any are not among those, and cost the kernel memory.
+        // The file systems bound the bytes; files without any are not among those, and cost the kernel memory.
         #[cfg(target_os = "linux")]
-        Disk::Own(pid) => threads(pid)
-            .find_map(|thread| rustix::fs::statvfs(thread.join("root/tmp")).ok())
-            .is_some_and(|fs| fs.f_files.saturating_sub(fs.f_ffree) > FILES),
+        Disk::Own(pid) => ["tmp", "dev/shm", "code"]
+            .iter()
+            .filter_map(|folder| file_system(pid, folder))
+            .any(|fs| fs.f_files.saturating_sub(fs.f_ffree) > FILES),
         #[cfg(not(target_os = "linux"))]
         Disk::Own(_) => false,
         Disk::Folder(path) => folder::is_overfull(path),
     }
+}
+
+/// A file system that a worker has to itself, by the name of its folder inside.
+#[cfg(target_os = "linux")]
+fn file_system(pid: u32, folder: &str) -> Option<rustix::fs::StatVfs> {
+    threads(pid).find_map(|thread| rustix::fs::statvfs(thread.join("root").join(folder)).ok())
+}
+
+/// Bytes of the files in a worker's `/dev/shm`, which are memory of its own whether or not a process has them mapped.
+pub(super) fn shared_files(disk: Disk<'_>) -> u64 {
+    match disk {
+        #[cfg(target_os = "linux")]
+        Disk::Own(pid) => file_system(pid, "dev/shm")
+            .map_or(0, |fs| fs.f_blocks.saturating_sub(fs.f_bfree).saturating_mul(fs.f_frsize)),
+        #[cfg(not(target_os = "linux"))]
+        Disk::Own(_) => 0,
+        Disk::Folder(_) => 0,
+    }
+}
+
+/// How often the kernel has killed a process of this machine for memory: as of late, and a little before.
+#[derive(Debug, Default)]
+pub(super) struct Shortages(Mutex<[Option<u64>; 2]>);
+
+impl Shortages {
+    /// Takes note. To be called every now and then.
+    pub(super) fn note(&self) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *noted = [killed_for_memory(), noted[0]];
+    }
+
+    /// Whether there was one of late.
+    pub(super) fn is_recent(&self) -> bool {
+        let noted = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = noted[1].or(noted[0]);
+        killed_for_memory().zip(before).is_some_and(|(now, before)| now > before)
+    }
+}
+
+fn killed_for_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }

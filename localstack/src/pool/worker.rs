@@ -21,9 +21,9 @@ use super::launch::Process;
 use super::watch::{self, Disk};
 use super::wire::{Drained, drain, drain_ready, read_frame, send};
 use crate::sandbox::PROCESSES;
-use crate::sandbox::cgroup::Cgroup;
+use crate::sandbox::cgroup::{Cgroup, Shortage};
 use start::Count;
-pub(super) use start::Workshop;
+pub(super) use start::{NotStarted, START, Start, Workshop};
 
 /// How long a run is expected to be over soon. Until then it keeps its turn: see [`super::Pool`].
 pub(super) const TURN: Duration = Duration::from_millis(1);
@@ -37,6 +37,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const FAR_LOOK: Duration = Duration::from_millis(100);
 const FAR_LOOK_LATEST: Duration = Duration::from_secs(1);
 const FAR_LOOK_PART: u32 = 20;
+/// How many threads of all its processes end a worker. Beyond what it may have where the kernel bounds that, so that code
+/// sees an error there and is not ended.
+pub(super) const MOST_THREADS: u64 = 2 * PROCESSES;
 /// How long a process that hung up has to end by itself, so that its exit code is its own.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 
@@ -138,9 +141,13 @@ impl Worker {
             }
             (self.next_far, self.had_children) = (after_far_look(now), false);
         }
+        self.is_silent() && drain(&self.printed, None, 1 << 20) != Drained::Closed
+    }
+
+    /// Whether it has neither ended nor said anything. A spare may have been killed while it waited.
+    pub(super) fn is_silent(&self) -> bool {
         let mut byte = [0];
         rustix::io::read(&self.answers, &mut byte) == Err(rustix::io::Errno::WOULDBLOCK)
-            && drain(&self.printed, None, 1 << 20) != Drained::Closed
     }
 
     /// Sends the frames and the event, and waits for what comes of it, keeping what is printed on the way.
@@ -194,10 +201,13 @@ impl Worker {
                     }
                     let far = now >= *next_far;
                     if let Some(usage) = watch::usage(pid, far) {
-                        if usage.memory > u64::from(memory_mb) * 1024 * 1024 {
+                        // Files in memory count besides, but for what of them is mapped and so was counted.
+                        let files = if far { watch::shared_files(disk) } else { 0 };
+                        let memory = usage.memory + files.saturating_sub(usage.shared);
+                        if memory > u64::from(memory_mb) * 1024 * 1024 {
                             return Ended::TooMuchMemory;
                         }
-                        if usage.threads > 2 * PROCESSES {
+                        if usage.threads > MOST_THREADS {
                             return Ended::TooManyProcesses;
                         }
                         *had_children |= usage.has_children;
@@ -251,9 +261,10 @@ impl Worker {
         let _ = timeout(EXIT_GRACE, rest).await;
     }
 
-    /// Whether the kernel has ended it, or what it started, for the memory that they used.
-    pub(super) fn ran_out_of_memory(&self) -> bool {
-        self.group.as_ref().is_some_and(|group| group.was_exceeded())
+    /// Whether the kernel has ended it, or what it started, for memory, and whose had run out. `None` where that is not
+    /// known either.
+    pub(super) fn shortage(&self) -> Option<Option<Shortage>> {
+        self.group.as_ref().map(|group| group.shortage())
     }
 
     async fn last_words(&mut self) -> Logs {

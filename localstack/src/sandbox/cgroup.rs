@@ -8,6 +8,15 @@ use std::path::{Path, PathBuf};
 /// What a group may hold beyond the function's own memory: its `/tmp`, and the kernel's bookkeeping of all of it.
 const BESIDES: u64 = super::DISK + 64 * 1024 * 1024;
 
+/// Whose memory ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// What the function may use.
+    Own,
+    /// What the machine has, or what the server and all that it runs may use.
+    Machine,
+}
+
 /// The group above the workers'.
 #[derive(Debug)]
 pub(crate) struct Cgroups {
@@ -132,12 +141,24 @@ impl Cgroup {
         }
     }
 
-    /// Whether the kernel has killed a process of it for its memory.
-    pub(crate) fn was_exceeded(&self) -> bool {
-        let file = if self.home.is_none() { "memory.events" } else { "memory.oom_control" };
-        let text = std::fs::read_to_string(self.path.join(file)).unwrap_or_default();
-        let kills = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
-        kills.is_some_and(|kills| kills.trim() != "0")
+    /// Whether the kernel has killed a process of it for memory, and whose: its own, or that of all others together.
+    pub(crate) fn shortage(&self) -> Option<Shortage> {
+        let number_in = |file: &str, name: &str| {
+            let text = std::fs::read_to_string(self.path.join(file)).unwrap_or_default();
+            let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+            value.unwrap_or(0)
+        };
+        // A group whose processes were killed without its own limit having been reached gave way to others.
+        let (kills, reached) = if self.home.is_none() {
+            (number_in("memory.events", "oom_kill "), number_in("memory.events", "oom "))
+        } else {
+            (number_in("memory.oom_control", "oom_kill "), number_in("memory.failcnt", ""))
+        };
+        match (kills, reached) {
+            (0, _) => None,
+            (_, 0) => Some(Shortage::Machine),
+            _ => Some(Shortage::Own),
+        }
     }
 
     /// Removes it. The error says that a process is still in it, be it only on its way out.

@@ -30,8 +30,10 @@ pub(super) struct Plan {
     pub(super) arguments: Vec<String>,
     /// All of its environment.
     pub(super) environment: Vec<(String, String)>,
-    /// Where it works and may write.
+    /// Where it works.
     pub(super) directory: PathBuf,
+    /// Where it may write.
+    pub(super) writable: Vec<PathBuf>,
     /// What it may read.
     pub(super) readable: Vec<PathBuf>,
     /// Folders that it may list, whether or not it may read what is in them.
@@ -45,7 +47,7 @@ pub(super) struct Plan {
 }
 
 /// What the process is for, when it is none of the server's: `function-runner sandbox-init PLAN`. Ends by becoming the
-/// interpreter; or says on stderr what was in the way, and exits with 121.
+/// interpreter; or says on stderr what was in the way, and exits with [`NOT_STARTED`](super::NOT_STARTED).
 pub fn init_main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> ! {
     let plan = arguments.next().and_then(|text| serde_json::from_slice::<Plan>(text.as_bytes()).ok());
     let error = match plan {
@@ -55,7 +57,7 @@ pub fn init_main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> ! {
     // SAFETY: the text is valid for its length. stderr's lock and buffer are std's; here one plain write will do.
     unsafe {
         libc::write(2, error.as_ptr().cast(), error.len());
-        libc::_exit(121)
+        libc::_exit(super::NOT_STARTED)
     }
 }
 
@@ -87,8 +89,9 @@ fn become_program(plan: &Plan) -> String {
 /// Exits with 0 if what must not work does not.
 fn rehearse(plan: &Plan) -> String {
     if plan.confinement != Confinement::Nothing {
-        for path in ["/etc/passwd", "/etc/hostname", "/proc/1/environ", "/proc/1/maps"] {
-            if std::fs::read(path).is_ok_and(|bytes| !bytes.is_empty()) {
+        for path in ["/etc/shadow", "/etc/passwd", "/etc/hostname", "/proc/1/environ", "/proc/1/maps"] {
+            let is_ours = path == "/etc/passwd" && plan.confinement == Confinement::Namespaces;
+            if !is_ours && std::fs::read(path).is_ok_and(|bytes| !bytes.is_empty()) {
                 return format!("{path} can still be read");
             }
         }
@@ -269,10 +272,19 @@ mod linux {
         }
         allow(&plan.program, read)?;
         let special = AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev | AccessFs::Execute;
-        allow(&plan.directory, AccessFs::from_all(abi) & !special)?;
+        for path in &plan.writable {
+            allow(path, AccessFs::from_all(abi) & !special)?;
+        }
         allow("/dev/null".as_ref(), AccessFs::ReadFile | AccessFs::WriteFile)?;
         for device in ["/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"] {
             allow(device.as_ref(), AccessFs::ReadFile.into())?;
+        }
+        if plan.confinement == Confinement::Landlock {
+            // What it uses itself, which libraries ask for. Not the rest of what is there: mounts, groups, arguments.
+            for name in ["stat", "statm", "status"] {
+                let path = format!("/proc/{}/{name}", std::process::id());
+                allow(path.as_ref(), AccessFs::ReadFile.into())?;
+            }
         }
         if plan.confinement == Confinement::Namespaces {
             // A /proc of its own: of that, itself, and what libraries ask of the machine.

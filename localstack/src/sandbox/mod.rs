@@ -5,22 +5,27 @@
 //! folder, make no socket and start no process. Both end in a second stage ([`init_main`]) that applies limits, Landlock
 //! and seccomp. Where neither works nothing runs, unless the server was told to run without.
 
+#[cfg(target_os = "linux")]
+mod calls;
 pub(crate) mod cgroup;
+mod etc;
 mod init;
 #[cfg(target_os = "linux")]
 mod seccomp;
+mod users;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub use init::init_main;
 use init::{Confinement, Plan};
+use users::Users;
 
 /// The name of the second stage on the command line of this program.
 pub const INIT: &str = "sandbox-init";
-/// The most bytes that a worker may have in its `/tmp`.
+/// The most bytes that a worker may have in its `/tmp`, and in its `/dev/shm`.
 pub const DISK: u64 = 64 * 1024 * 1024;
 /// The most files that a worker may have in its `/tmp`.
 pub const FILES: u64 = 16 * 1024;
@@ -28,10 +33,14 @@ pub const FILES: u64 = 16 * 1024;
 pub const PROCESSES: u64 = 64;
 /// Where a worker under bubblewrap finds the shims.
 const SHIMS_INSIDE: &str = "/function";
-/// The first of the users that workers run as, each as its own, when the server is root.
-const FIRST_UID: u32 = 55_000;
-/// How many such users there are.
-const UIDS: u32 = 5_000;
+/// Where a worker under bubblewrap has its function's files.
+const CODE_INSIDE: &str = "/code";
+/// The most bytes of those: the source, and what the code puts beside it.
+pub(crate) const CODE: u64 = 8 * 1024 * 1024;
+/// The user that a worker is in its own namespace, where the server is not root.
+const UID_INSIDE: u32 = 1000;
+/// The exit code of a second stage that did not get as far as the interpreter.
+pub(crate) const NOT_STARTED: i32 = 121;
 
 /// Which sandbox to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,7 +71,8 @@ pub struct Sandbox {
     bubblewrap: PathBuf,
     launcher: PathBuf,
     shims: PathBuf,
-    root: bool,
+    /// Of whom each worker is one, where the server is root.
+    users: Option<Users>,
     counts_processes: bool,
     libraries: BTreeSet<PathBuf>,
     notes: Vec<String>,
@@ -81,7 +91,9 @@ pub struct Confined<'a> {
     pub libraries: &'a [PathBuf],
     /// Folders in those that it must not see.
     pub hidden: &'a [PathBuf],
-    /// Its own folder, where the sandbox gives it none.
+    /// Variables for its environment besides the usual ones.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Its own folder, where the sandbox gives it none; made by [`Sandbox::make_folder`].
     pub directory: &'a Path,
     /// Tells workers apart.
     pub number: u32,
@@ -101,11 +113,12 @@ impl Sandbox {
             bubblewrap: find_program("bwrap").unwrap_or_default(),
             launcher: launcher.to_owned(),
             shims: shims.to_owned(),
-            root: is_root(),
+            users: is_root().then(Users::claim),
             counts_processes: counts_processes_per_namespace(),
             libraries: loaded_libraries("self"),
             notes: Vec::new(),
         };
+        etc::write(&sandbox.etc()).map_err(|error| format!("{}: {error}", sandbox.etc().display()))?;
         let candidates = match choice {
             SandboxChoice::Unsafe => return Ok(sandbox),
             SandboxChoice::Only(kind) => vec![kind],
@@ -144,7 +157,18 @@ impl Sandbox {
         self.kind == Some(SandboxKind::Bubblewrap)
     }
 
-    /// The command that runs a program in the sandbox. Its stdin and stdout become the worker's pipes; what is
+    /// Where the files that workers read instead of the machine's are.
+    fn etc(&self) -> PathBuf {
+        self.shims.join("etc")
+    }
+
+    /// Makes a worker's folder: what it writes goes to one folder in it, its function's files to another.
+    pub fn make_folder(directory: &Path) -> std::io::Result<()> {
+        std::fs::create_dir_all(directory.join("tmp"))?;
+        std::fs::create_dir_all(directory.join("code"))
+    }
+
+    /// The command that runs a program in the sandbox. Its shim is told the folder of the function's files. Its stdin and stdout become the worker's pipes; what is
     /// printed goes to its stderr.
     pub fn command(&self, confined: &Confined<'_>) -> Command {
         self.command_for(confined, false)
@@ -152,26 +176,46 @@ impl Sandbox {
 
     fn command_for(&self, confined: &Confined<'_>, rehearsal: bool) -> Command {
         let inside = self.has_own_tmp();
-        let directory = if inside { Path::new("/tmp") } else { confined.directory };
+        let (directory, code) = if inside {
+            (PathBuf::from("/tmp"), PathBuf::from(CODE_INSIDE))
+        } else {
+            (confined.directory.join("tmp"), confined.directory.join("code"))
+        };
         let shims = if inside { Path::new(SHIMS_INSIDE) } else { &self.shims };
         let mut libraries: BTreeSet<PathBuf> = self.libraries.clone();
         libraries.extend(confined.libraries.iter().cloned());
-        let readable = match self.kind {
+        let mut readable = match self.kind {
             Some(SandboxKind::Landlock) => {
                 libraries.iter().flat_map(|path| without(path, confined.hidden)).collect::<Vec<_>>()
             }
             _ => libraries.iter().cloned().collect(),
         };
+        readable.extend(etc::SHARED.map(PathBuf::from));
+        readable.push(shims.to_owned());
+        let mut writable = vec![directory.clone(), code.clone()];
+        if inside {
+            readable.extend(["/etc", "/usr/bin/sh"].map(PathBuf::from));
+            writable.push("/dev/shm".into());
+        } else {
+            readable.extend(etc::TYPES.map(PathBuf::from));
+        }
         let mut arguments = confined.arguments.clone();
-        arguments.extend(confined.shim.map(|shim| shims.join(shim).display().to_string()));
+        if let Some(shim) = confined.shim {
+            arguments.extend([shims.join(shim), code].map(|path| path.display().to_string()));
+        }
         let home = directory.display().to_string();
-        let environment = [
+        let usual = [
             ("PATH", "/usr/bin:/bin"),
             ("LANG", "C.UTF-8"),
             ("TZ", "UTC"),
+            ("USER", etc::USER),
+            ("LOGNAME", etc::USER),
             ("HOME", &home),
             ("TMPDIR", &home),
         ];
+        let mut environment = BTreeMap::from(usual.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        environment.extend(confined.environment.clone());
+        let uid = self.users.as_ref().map(|users| users.of(confined.number));
         let plan = Plan {
             confinement: match self.kind {
                 Some(SandboxKind::Bubblewrap) => Confinement::Namespaces,
@@ -180,19 +224,20 @@ impl Sandbox {
             },
             program: confined.program.to_owned(),
             arguments,
-            environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-            directory: directory.to_owned(),
-            readable: readable.into_iter().chain([shims.to_owned()]).collect(),
+            environment: environment.into_iter().collect(),
+            directory,
+            readable,
+            writable,
             // An interpreter lists its library's folder to find what is in it.
             listable: confined.hidden.iter().filter_map(|path| Some(path.parent()?.to_owned())).collect(),
-            uid: (inside && self.root).then_some(FIRST_UID + confined.number % UIDS),
-            processes: (inside && (self.root || self.counts_processes)).then_some(PROCESSES),
+            uid: uid.filter(|_| inside),
+            processes: (inside && (uid.is_some() || self.counts_processes)).then_some(PROCESSES),
             rehearsal,
         };
         let plan = serde_json::to_string(&plan).expect("paths that came from text go to text");
         let mut command = if inside {
             let mut command = Command::new(&self.bubblewrap);
-            self.add_namespaces(&mut command, &libraries, confined);
+            self.add_namespaces(&mut command, &libraries, confined, uid);
             command.args(["--", "/init"]);
             command
         } else {
@@ -202,8 +247,14 @@ impl Sandbox {
         command
     }
 
-    fn add_namespaces(&self, command: &mut Command, libraries: &BTreeSet<PathBuf>, confined: &Confined<'_>) {
-        if self.root {
+    fn add_namespaces(
+        &self,
+        command: &mut Command,
+        libraries: &BTreeSet<PathBuf>,
+        confined: &Confined<'_>,
+        uid: Option<u32>,
+    ) {
+        if uid.is_some() {
             // No user namespace: its only user would be root on the outside, whom no limit on processes binds. The
             // second stage becomes another user, for which it needs these, and then gives them up.
             command.args(["--cap-drop", "ALL"]);
@@ -211,7 +262,8 @@ impl Sandbox {
                 command.args(["--cap-add", capability]);
             }
         } else {
-            command.args(["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]);
+            let inside = UID_INSIDE.to_string();
+            command.args(["--unshare-user", "--uid", &inside, "--gid", &inside, "--cap-drop", "ALL"]);
         }
         command.args([
             "--unshare-pid",
@@ -226,12 +278,20 @@ impl Sandbox {
                 command.arg("--symlink").arg(target).arg(path);
             }
         }
+        // What a shell command is run by. No other program of the machine is there.
+        let shell = std::fs::canonicalize("/bin/sh").ok();
+        let in_bin = |path: &Path| path.starts_with("/bin");
+        if !libraries.iter().any(|path| in_bin(path)) && !in_bin(confined.program) {
+            command.args(["--symlink", "usr/bin", "/bin"]);
+        }
         // The folders above what is bound would be readable by their maker only, who may not be the one who runs.
         let files = libraries.iter().map(PathBuf::as_path).chain([
             confined.program,
             Path::new("/usr/lib64"),
+            Path::new("/usr/bin/sh"),
             Path::new("/etc/x"),
         ]);
+        let files = files.chain(etc::SHARED.map(Path::new));
         let above: BTreeSet<&Path> = files.flat_map(|path| path.ancestors().skip(1)).collect();
         for folder in above.into_iter().filter(|folder| folder.parent().is_some()) {
             command.args(["--perms", "0755", "--dir"]).arg(folder);
@@ -247,13 +307,25 @@ impl Sandbox {
         for path in ["/usr/lib64", "/etc/ld.so.cache"] {
             command.args(["--ro-bind-try", path, path]);
         }
+        for path in etc::SHARED {
+            command.args(["--ro-bind-try", path, path]);
+        }
+        for (path, inside) in etc::files(&self.etc(), uid.unwrap_or(UID_INSIDE)) {
+            command.arg("--ro-bind").arg(path).arg(inside);
+        }
+        if let Some(shell) = shell {
+            command.arg("--ro-bind").arg(shell).arg("/usr/bin/sh");
+        }
         for path in confined.hidden {
             command.arg("--tmpfs").arg(path).arg("--remount-ro").arg(path);
         }
         command.arg("--ro-bind").arg(&self.launcher).arg("/init");
         command.arg("--ro-bind").arg(&self.shims).arg(SHIMS_INSIDE);
         command.args(["--proc", "/proc", "--dev", "/dev"]);
-        command.args(["--perms", "1777", "--size", &DISK.to_string(), "--tmpfs", "/tmp", "--chdir", "/tmp"]);
+        for (folder, size) in [("/tmp", DISK), ("/dev/shm", DISK), (CODE_INSIDE, CODE)] {
+            command.args(["--perms", "1777", "--size", &size.to_string(), "--tmpfs", folder]);
+        }
+        command.args(["--chdir", "/tmp"]);
         command.args(["--remount-ro", "/dev", "--remount-ro", "/"]);
     }
 
@@ -266,12 +338,14 @@ impl Sandbox {
             _ if !cfg!(target_os = "linux") => return Err("only Linux has it".to_owned()),
             _ => {}
         }
+        Self::make_folder(scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
         let confined = Confined {
             program: &self.launcher,
             arguments: Vec::new(),
             shim: None,
             libraries: &[],
             hidden: &[],
+            environment: &BTreeMap::new(),
             directory: scratch,
             number: 0,
         };
@@ -290,6 +364,13 @@ impl Sandbox {
             None => Err(format!("a trial run failed ({})", output.status)),
         }
     }
+}
+
+/// The system calls that user code may make in this sandbox, some of them with certain arguments only. Every other one is
+/// refused.
+#[cfg(target_os = "linux")]
+pub fn allowed_calls(kind: SandboxKind) -> BTreeSet<i64> {
+    seccomp::allowed_calls(kind == SandboxKind::Bubblewrap).unwrap_or_default()
 }
 
 impl SandboxKind {

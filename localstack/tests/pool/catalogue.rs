@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use domain::function::Module;
@@ -13,7 +13,8 @@ use localstack::sandbox::{SandboxChoice, SandboxKind};
 use ports::Runtime;
 use serde_json::{Value, json};
 
-use crate::kit::{Kit, Saved, until};
+use crate::ipc::Ipc;
+use crate::kit::{Kit, Saved, paths, until};
 
 /// One way to try.
 struct Attack {
@@ -71,6 +72,14 @@ const CATALOGUE: &[Attack] = &[
     attack!("ptrace, memory of others", "others_memory", "seccomp", "seccomp", &[]),
     attack!("Namespaces and mounts", "namespaces", "seccomp", "seccomp", &[]),
     attack!("The kernel: bpf, io_uring, keys, memfd, modules", "kernel", "seccomp", "seccomp", &[]),
+    attack!("System V IPC and POSIX queues, by id and by name", "ipc", "seccomp", "seccomp", &[]),
+    attack!(
+        "Watching others: their files, locks, pages, clocks",
+        "traces",
+        "seccomp; Landlock",
+        "seccomp; Landlock",
+        &[]
+    ),
     attack!("Devices and terminals", "devices", "not there; Landlock; seccomp", "Landlock; seccomp", &[]),
     attack!(
         "Set-user-id programs, capabilities, limits",
@@ -124,6 +133,7 @@ struct Host {
     hidden: UnixListener,
     victim: Child,
     library: std::time::SystemTime,
+    ipc: Ipc,
 }
 
 impl Host {
@@ -139,7 +149,8 @@ impl Host {
         // Answers each line, for as long as it is well.
         let mut cat = Command::new("cat");
         let victim = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        Self { folder, mark, tcp, unix, hidden, victim, library: library_time() }
+        let ipc = Ipc::new(&mark);
+        Self { folder, mark, tcp, unix, hidden, victim, library: library_time(), ipc }
     }
 
     fn event(&self, kind: SandboxKind) -> Value {
@@ -147,11 +158,10 @@ impl Host {
         json!({
             "sandbox": kind.name(), "mark": self.mark, "server": std::process::id(), "victim": self.victim.id(),
             "tcp": self.tcp.local_addr().unwrap().port(), "unix": self.folder.path().join("socket"), "abstract": self.mark,
-            "outside": outside(), "calls": calls(), "x32": cfg!(target_arch = "x86_64"),
-            "paths": [
-                "/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc", "/root", "/home", "/var/log", "/var/tmp", "/sys/kernel", "/run",
-                "/usr/bin", "/bin/sh", "/dev/shm", "/init", std::env::current_exe().unwrap(), self.folder.path(), secret,
-            ],
+            "ipc": self.ipc.ids(), "outside": outside(), "calls": calls(), "x32": cfg!(target_arch = "x86_64"),
+            "paths": paths(kind).into_iter().map(PathBuf::from).chain([
+                std::env::current_exe().unwrap(), self.folder.path().to_owned(), secret,
+            ]).collect::<Vec<_>>(),
         })
     }
 
@@ -164,6 +174,7 @@ impl Host {
         assert!(self.unix.accept().is_err(), "{after}: somebody came by a Unix socket");
         assert!(self.hidden.accept().is_err(), "{after}: somebody came by an abstract socket");
         assert_eq!(library_time(), self.library, "{after}: the interpreter's file was changed");
+        self.ipc.is_unharmed(after);
         // It would not answer if it were stopped or gone.
         let mut answer = [0; 2];
         self.victim.stdin.as_mut().unwrap().write_all(b"x\n").expect(after);
@@ -190,7 +201,7 @@ fn library_time() -> std::time::SystemTime {
 
 /// The names of this process's variables, but for those that a worker has too.
 fn outside() -> Vec<String> {
-    let own = ["PATH", "LANG", "TZ", "HOME", "TMPDIR", "PWD", "LC_CTYPE"];
+    let own = ["PATH", "LANG", "TZ", "USER", "LOGNAME", "HOME", "TMPDIR", "PWD", "LC_CTYPE"];
     std::env::vars().map(|(name, _)| name).filter(|name| !own.contains(&name.as_str())).collect()
 }
 
@@ -217,13 +228,22 @@ fn calls() -> Value {
         reboot: SYS_reboot, swapon: SYS_swapon, acct: SYS_acct, syslog: SYS_syslog,
         clock_settime: SYS_clock_settime, sethostname: SYS_sethostname, personality: SYS_personality,
         quotactl: SYS_quotactl, fanotify_init: SYS_fanotify_init, getpid: SYS_getpid, ioctl: SYS_ioctl,
-        exit: SYS_exit,
+        exit: SYS_exit, msgrcv: SYS_msgrcv, msgsnd: SYS_msgsnd, msgctl: SYS_msgctl, semctl: SYS_semctl,
+        semop: SYS_semop, semtimedop: SYS_semtimedop, shmat: SYS_shmat, shmctl: SYS_shmctl, shmdt: SYS_shmdt,
+        mq_unlink: SYS_mq_unlink, mq_timedsend: SYS_mq_timedsend, mq_timedreceive: SYS_mq_timedreceive,
+        mq_notify: SYS_mq_notify, mq_getsetattr: SYS_mq_getsetattr, inotify_init1: SYS_inotify_init1,
+        inotify_add_watch: SYS_inotify_add_watch, fanotify_mark: SYS_fanotify_mark, mincore: SYS_mincore,
+        preadv2: SYS_preadv2, readahead: SYS_readahead, fadvise64: SYS_fadvise64,
+        process_madvise: SYS_process_madvise, clock_gettime: SYS_clock_gettime, clock_getres: SYS_clock_getres,
+        clock_nanosleep: SYS_clock_nanosleep, timer_create: SYS_timer_create, getpgid: SYS_getpgid,
+        getsid: SYS_getsid, getpriority: SYS_getpriority, sched_getaffinity: SYS_sched_getaffinity,
+        sched_getscheduler: SYS_sched_getscheduler, sched_getparam: SYS_sched_getparam,
+        sched_rr_get_interval: SYS_sched_rr_get_interval, ioprio_get: SYS_ioprio_get,
+        sched_getattr: SYS_sched_getattr, get_robust_list: SYS_get_robust_list,
     };
-    numbers
-        .into_iter()
-        .map(|(name, number)| (name.to_owned(), number.into()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+    // libc does not know its number; every processor has the same.
+    let numbers = numbers.into_iter().chain([("cachestat", 451)]);
+    numbers.map(|(name, number)| (name.to_owned(), number.into())).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// How many processes of this machine have the mark on their command line.

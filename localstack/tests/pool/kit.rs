@@ -186,3 +186,25 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Every sandbox there is. A machine without one of them fails here: what is not tried is not known.
 pub(crate) const BOTH: [SandboxChoice; 2] =
     [SandboxChoice::Only(SandboxKind::ALL[0]), SandboxChoice::Only(SandboxKind::ALL[1])];
+
+/// Paths of the host that must not be there, or be closed. Under bubblewrap some names are those of files of its own.
+pub(crate) fn paths(kind: SandboxKind) -> Vec<&'static str> {
+    let mut paths = vec![
+        "/etc/shadow",
+        "/etc/hostname",
+        "/etc/machine-id",
+        "/root",
+        "/home",
+        "/var/log",
+        "/var/tmp",
+        "/sys/kernel",
+        "/run",
+        "/usr/bin",
+        "/usr/bin/env",
+        "/init",
+    ];
+    if kind == SandboxKind::Landlock {
+        paths.extend(["/etc", "/etc/passwd", "/etc/hosts", "/bin/sh", "/dev/shm"]);
+    }
+    paths
+}

@@ -3,13 +3,19 @@
 // A helper of tests may fail as a test does.
 #![allow(clippy::unwrap_used)]
 
+mod calls;
 mod catalogue;
 mod concurrency;
 mod errors;
 mod escape;
 mod handlers;
 mod hostile;
+mod ipc;
 mod kit;
 mod leftovers;
+mod library;
+mod neighbours;
 mod results;
+mod shortage;
+mod source;
 mod streams;

@@ -10,6 +10,8 @@ from _collections_abc import Mapping
 from time import monotonic, perf_counter_ns
 
 FILE = "main.py"
+# Where the user's file lies, if that is known: tracebacks show its name alone.
+PATH = FILE
 OUTPUT_LIMIT = 6 * 1024 * 1024
 ERROR_LIMIT = 64 * 1024
 # What begins a line that is more, or less, than information: this, and one of d, w, e.
@@ -104,7 +106,7 @@ def _add_builtins():
 
 
 class _Loader:
-    """Lets tracebacks, `inspect` and `logging.exception` find the source, which is in no file."""
+    """Lets tracebacks, `inspect` and `logging.exception` find the source by its name alone."""
 
     def __init__(self, source):
         self.source = source
@@ -117,10 +119,10 @@ def load(source):
     """Runs the user's module and returns its handler as `call(event, context)`."""
     loader = _Loader(source)
     module = type(sys)("main")
-    module.__file__ = FILE
+    module.__file__ = PATH
     module.__loader__ = loader
     if sys.__spec__ is not None:
-        module.__spec__ = type(sys.__spec__)("main", loader, origin=FILE)
+        module.__spec__ = type(sys.__spec__)("main", loader, origin=PATH)
     sys.modules["main"] = module
     if "logging" in source:
         _set_up_logging()

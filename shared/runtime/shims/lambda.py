@@ -65,8 +65,9 @@ _handler, _cold = None, True
 
 
 def _load():
-    global _source, _handler
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE), encoding="utf-8-sig") as file:
+    global _source, _handler, PATH
+    PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE)
+    with open(PATH, encoding="utf-8-sig") as file:
         _source = file.read()
     _handler = load(_source)
 

@@ -12,6 +12,8 @@ const SMALL = 64 * 1024;
 const buffer = Buffer.allocUnsafeSlow(SMALL);
 const outgoing = Buffer.allocUnsafeSlow(SMALL);
 const exit = process.reallyExit.bind(process);
+// Where the user's file goes.
+const home = process.argv[2] + path.sep;
 let frame = buffer, held = 0;
 
 const told = {};
@@ -93,11 +95,9 @@ function next() {
 
 async function begin(mine, event, context) {
   try {
-    if (isModule) fs.writeFileSync(file, source);
     trackIfUnseen(source);
     const loading = () => load(source, file, isModule);
     const loaded = await (tracker === null ? loading() : tracker.run(mine, loading));
-    if (isModule) fs.rmSync(file, { force: true });
     prepare(loaded, source);
     mine.began = now();
   } catch (error) {
@@ -118,10 +118,15 @@ function specialise(body) {
   const head = parse(body.toString('utf8', 4, end));
   source = body.toString('utf8', end);
   isModule = head.module === 'esm';
-  folder = process.cwd() + path.sep;
+  folder = home;
   file = folder + (isModule ? 'main.mjs' : 'main.js');
   for (const name of ['function_id', 'function_name', 'version', 'memory_mb']) told[name] = head[name];
   Object.assign(process.env, head.environment);
+  try {
+    fs.writeFileSync(file, source);
+  } catch {
+    // The machine's disk is full. Most scripts do without; a module says so when it is imported.
+  }
   if (source.includes('child_process')) countChildren();
 }
 
@@ -141,6 +146,22 @@ function countChildren() {
   };
 }
 
+/** `os.userInfo()` where no file of users can be read. */
+function nameUser() {
+  const os = require('node:os');
+  const { userInfo } = os;
+  os.userInfo = function (options) {
+    try {
+      return userInfo(options);
+    } catch (error) {
+      if (error.code !== 'ERR_SYSTEM_ERROR') throw error;
+      const asked = (text) => (options?.encoding === 'buffer' ? Buffer.from(text) : text);
+      return { uid: process.getuid(), gid: process.getgid(), username: asked(process.env.USER ?? ''), homedir: asked(os.homedir()), shell: null };
+    }
+  };
+  require('node:module').syncBuiltinESMExports();
+}
+
 process.on('unhandledRejection', (error) => {
   if (run !== null && process.listenerCount('unhandledRejection') === 1) blame(error, 'Unhandled promise rejection: ');
 });
@@ -152,5 +173,6 @@ process.on('uncaughtException', (error) => {
 
 process.argv = [process.argv[0], 'main.js'];
 capture(print);
+nameUser();
 write(ANSWERS, Buffer.from([1, 0, 0, 0, READY]));
 setImmediate(next);

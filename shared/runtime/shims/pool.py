@@ -56,6 +56,20 @@ _err = Stream("e", 2, _write_out)
 _started = False
 
 
+def _keep(data, folder):
+    """Writes the user's source where it is found by its name: for what opens it, and for processes that import it."""
+    global PATH
+    PATH = folder + "/" + FILE
+    sys.path.insert(0, folder)
+    try:
+        file = os.open(PATH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.write(file, data)
+        os.close(file)
+    except OSError:
+        # The machine's disk is full. Most code does without.
+        pass
+
+
 def _note_processes():
     """Notes from now on that the code may have started a process. What goes round this is seen when the server looks at
     its idle workers."""
@@ -86,6 +100,7 @@ def _left_processes(waitid=getattr(os, "waitid", None), modules=sys.modules):
 def _serve():
     import gc
     import warnings
+    from time import tzset
 
     global _source, _memory_mb
 
@@ -108,6 +123,7 @@ def _serve():
     if hasattr(sys, "set_int_max_str_digits"):
         # Integers of an event stay exact, however long.
         sys.set_int_max_str_digits(0)
+    folder = sys.argv[1]
     sys.argv = [FILE]
     _add_builtins()
     source, handler, failed = "", None, None
@@ -123,9 +139,13 @@ def _serve():
             # Run right before the first call, so that its time and what it prints are that run's.
             end = 4 + integer(body[:4], "little")
             head = loads(body[4:end])
-            source = body[end:].decode()
+            source = body[end:]
+            _keep(source, folder)
+            source = source.decode()
             _source = source = source[source.startswith("\ufeff"):]
             os.environ.update(head["environment"])
+            if "TZ" in head["environment"]:
+                tzset()
             context.function_id = head["function_id"]
             context.function_name = head["function_name"]
             context.version = head["version"]
@@ -180,4 +200,6 @@ def _copy(context):
     return new
 
 
+# Not what a process that `multiprocessing` spawns is to run first.
+globals().pop("__file__", None)
 _serve()

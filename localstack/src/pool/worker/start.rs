@@ -1,5 +1,6 @@
 //! How a worker starts.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,10 +16,10 @@ use super::super::launch::{self, Launcher};
 use super::super::wire::read_frame;
 use super::{FAR_LOOK, Worker};
 use crate::sandbox::cgroup::Cgroups;
-use crate::sandbox::{Confined, Sandbox};
+use crate::sandbox::{Confined, NOT_STARTED, Sandbox};
 
 /// How long an interpreter may take to start.
-const START: Duration = Duration::from_secs(20);
+pub(in crate::pool) const START: Duration = Duration::from_secs(20);
 
 /// Numbers the workers of this server, so that each has a user, a folder and a control group of its own.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
@@ -40,6 +41,35 @@ impl Drop for Count {
     }
 }
 
+/// How an interpreter is to be started.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::pool) struct Start<'a> {
+    /// As for [`Interpreter::arguments`].
+    pub(in crate::pool) heap_mb: Option<u32>,
+    /// As for [`Interpreter::arguments`].
+    pub(in crate::pool) awaited: bool,
+    /// Variables that are to be there from the start.
+    pub(in crate::pool) environment: &'a BTreeMap<String, String>,
+    /// How long it may take.
+    pub(in crate::pool) within: Duration,
+}
+
+/// Why a worker did not start.
+#[derive(Debug)]
+pub(in crate::pool) enum NotStarted {
+    /// It did not get as far as the interpreter.
+    Platform(String),
+    /// The interpreter ended, or did not get ready; with what it said.
+    Interpreter(String),
+}
+
+impl std::fmt::Display for NotStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Platform(reason) | Self::Interpreter(reason)) = self;
+        f.write_str(reason)
+    }
+}
+
 /// What starting a worker takes.
 #[derive(Debug)]
 pub(in crate::pool) struct Workshop {
@@ -53,30 +83,30 @@ pub(in crate::pool) struct Workshop {
 }
 
 impl Workshop {
-    /// Starts a worker and waits until it is ready. `awaited` is as for [`Interpreter::arguments`]. The error is for the
-    /// log.
+    /// Starts a worker and waits until it is ready.
     pub(in crate::pool) async fn start(
         &self,
         interpreter: &Interpreter,
-        heap_mb: Option<u32>,
-        awaited: bool,
-    ) -> Result<Worker, String> {
-        let says = |error: io::Error| format!("starting {}: {error}", interpreter.program.display());
+        Start { heap_mb, awaited, environment, within }: Start<'_>,
+    ) -> Result<Worker, NotStarted> {
+        let program = interpreter.program.display();
+        let says = |error: io::Error| NotStarted::Platform(format!("starting {program}: {error}"));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let folder = self.folders.join(format!("w{number}"));
         let inside = self.sandbox.has_own_tmp();
         let directory = if inside {
             None
         } else {
-            std::fs::create_dir_all(&folder).map_err(says)?;
+            Sandbox::make_folder(&folder).map_err(says)?;
             Some(folder.clone())
         };
         let mut command = self.sandbox.command(&Confined {
             program: &interpreter.program,
-            arguments: interpreter.arguments(heap_mb, awaited),
+            arguments: interpreter.arguments(heap_mb, awaited, environment),
             shim: Some(&interpreter.shim),
             libraries: &interpreter.libraries,
             hidden: &interpreter.hidden,
+            environment,
             directory: &folder,
             number: u32::try_from(number % 1_000_000).unwrap_or_default(),
         });
@@ -107,20 +137,27 @@ impl Workshop {
         let late = worker.group.clone().filter(|group| !group.takes_at_start());
         // Meanwhile, as that takes about as long.
         let placed = late.map(|group| tokio::spawn(timeout(START, launch::place(group, worker.pid, inside))));
-        let ready = timeout(START, read_frame(&mut worker.answers, None)).await;
+        let ready = timeout(within, read_frame(&mut worker.answers, None)).await;
         if !matches!(ready, Ok(Ok(Some((protocol::READY, _))))) {
             if let Some(placed) = placed {
                 placed.abort();
             }
+            let status = if ready.is_ok() { worker.exit().await } else { None };
             worker.kill();
             let said = worker.last_words().await;
-            return Err(format!("{} did not start: {}", interpreter.program.display(), said.text().trim()));
+            let late = ready.is_err().then(|| format!("it was not ready within {} s. ", within.as_secs()));
+            let reason = format!("{}{}", late.unwrap_or_default(), said.text().trim());
+            return Err(if status.is_some_and(|status| status.code() == Some(NOT_STARTED)) {
+                NotStarted::Platform(format!("{program} did not start: {reason}"))
+            } else {
+                NotStarted::Interpreter(reason)
+            });
         }
         if let Some(placed) = placed {
             placed.await.map_err(io::Error::other).and_then(|placed| placed?).map_err(says)?;
         }
-        worker.pid =
-            launch::interpreter(worker.pid, inside).ok_or("the interpreter is not to be found in /proc")?;
+        worker.pid = launch::interpreter(worker.pid, inside)
+            .ok_or_else(|| NotStarted::Platform("the interpreter is not to be found in /proc".to_owned()))?;
         Ok(worker)
     }
 }

@@ -16,7 +16,7 @@ exports.handler = async (event) => {
     });
   }
   attempt('append to the interpreter', () => fs.openSync(process.execPath, 'a'));
-  attempt('up and out', () => fs.readFileSync('../../../../../../../etc/passwd'));
-  attempt('import', () => require('/etc/passwd'));
+  attempt('up and out', () => fs.readFileSync('../../../../../../../etc/hostname'));
+  attempt('import', () => require('/etc/hostname'));
   return through;
 };

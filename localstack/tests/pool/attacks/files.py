@@ -14,7 +14,7 @@ def handler(event):
     for name, act in {
         "append to the library": lambda: open(library + "/os.py", "a"), "add to the library": lambda: open(library + "/new.py", "w"),
         "remove from the library": lambda: os.unlink(library + "/os.py"), "append to the interpreter": lambda: open(sys.executable, "a"),
-        "append to the shim": lambda: open(sys.orig_argv[-1], "a"), "up and out": lambda: open(library + "/../../../../../../../../etc/passwd"),
+        "append to the shim": lambda: open(sys.orig_argv[-1], "a"), "up and out": lambda: open(library + "/../../../../../../../../etc/hostname"),
         "packages of the machine": lambda: open(library + "/site-packages/pip/__init__.py"),
     }.items():
         attempt(name, act)

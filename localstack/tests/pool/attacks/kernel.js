@@ -3,7 +3,7 @@ exports.handler = async () => {
   const file = path.join(os.tmpdir(), 'x.node');
   fs.writeFileSync(file, 'no library');
   attempt('dlopen', () => process.dlopen({ exports: {} }, file));
-  for (const name of ['/bin/sh', '/usr/bin/python3', '/init']) {
+  for (const name of ['/usr/bin/env', '/usr/bin/python3', '/init']) {
     attempt('start ' + name, () => require('child_process').execFileSync(name, ['-c', 'true'], { stdio: 'ignore' }));
   }
   return through;

@@ -6,7 +6,7 @@ exports.handler = async (event) => {
     for (const name of ['fd', 'root/etc', 'cwd', 'task']) attempt(`list ${pid} ${name}`, () => fs.readdirSync(`/proc/${pid}/${name}`));
     attempt(`exe ${pid}`, () => fs.readlinkSync(`/proc/${pid}/exe`));
   }
-  for (const file of ['kallsyms', 'kcore', 'kmsg', 'sys/kernel/core_pattern', 'sysrq-trigger', 'self/root/etc/passwd']) {
+  for (const file of ['kallsyms', 'kcore', 'kmsg', 'sys/kernel/core_pattern', 'sysrq-trigger', 'self/root/etc/hostname']) {
     attempt('read ' + file, () => fs.readSync(fs.openSync('/proc/' + file), Buffer.alloc(1)));
     attempt('write ' + file, () => fs.openSync('/proc/' + file, 'w'));
   }

@@ -6,7 +6,7 @@ def handler(event):
             attempt("list " + path, lambda: os.listdir(path))
         attempt("exe " + pid, lambda: os.readlink("/proc/%s/exe" % pid))
     for path in ("/proc/kallsyms", "/proc/kcore", "/proc/kmsg", "/proc/keys", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger",
-                 "/proc/sys/kernel/hostname", "/proc/bus/pci", "/proc/self/root/etc/passwd", "/proc/self/cwd/../etc/passwd"):
+                 "/proc/sys/kernel/hostname", "/proc/bus/pci", "/proc/self/root/etc/hostname", "/proc/self/cwd/../etc/hostname"):
         attempt("read " + path, lambda: open(path, "rb").read(1))
         attempt("write " + path, lambda: open(path, "wb"))
     for path in ("/proc/self/oom_score_adj", "/proc/self/uid_map", "/proc/self/attr/current", "/proc/self/mem"):
