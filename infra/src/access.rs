@@ -25,7 +25,7 @@ const fn plain(
 }
 
 /// What a function needs to deploy a user's function; an invocation does too where the function isn't there.
-const DEPLOY: [Statement; 4] = [
+const DEPLOY: [Statement; 5] = [
     plain(
         "DeployFunctions",
         &[
@@ -42,6 +42,8 @@ const DEPLOY: [Statement; 4] = [
         ],
         FUNCTIONS,
     ),
+    // What is deployed is asked to compile its code.
+    plain("InvokeFunctions", &["lambda:InvokeFunction"], FUNCTIONS),
     Statement {
         sid: "PassExecutionRole",
         actions: &["iam:PassRole"],
@@ -103,12 +105,8 @@ pub fn statements(word: &str) -> Vec<Statement> {
         "runtime:read" => {
             vec![plain("LookAtFunctions", &["lambda:GetFunctionConfiguration"], FUNCTIONS)]
         }
-        "runtime:deploy" => DEPLOY.into(),
-        "runtime:invoke" => {
-            let mut all = vec![plain("InvokeFunctions", &["lambda:InvokeFunction"], FUNCTIONS)];
-            all.extend(DEPLOY);
-            all
-        }
+        // An invocation deploys the function where it isn't there.
+        "runtime:deploy" | "runtime:invoke" => DEPLOY.into(),
         unknown => panic!("x-access says {unknown:?}, which infra/src/access.rs doesn't know"),
     }
 }

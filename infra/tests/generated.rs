@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("s3:ListBucket", &["code:read", "payloads:read", "runtime:deploy", "runtime:invoke"]),
     ("sqs:SendMessage", &["queue:send"]),
     ("sqs:GetQueueAttributes", &["queue:read"]),
-    ("lambda:InvokeFunction", &["runtime:invoke"]),
+    ("lambda:InvokeFunction", DEPLOYS),
     ("lambda:GetFunctionConfiguration", &["runtime:read", "runtime:deploy", "runtime:invoke"]),
     ("lambda:CreateFunction", DEPLOYS),
     ("lambda:UpdateFunctionCode", DEPLOYS),
@@ -37,7 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lambda:DeleteFunction", DEPLOYS),
     ("iam:PassRole", DEPLOYS),
 ];
-/// An invocation deploys the function where it isn't there.
+/// An invocation deploys the function where it isn't there; a deployment has what was deployed compile its code.
 const DEPLOYS: &[&str] = &["runtime:deploy", "runtime:invoke"];
 /// What every function has: its own log group, and the secret that tokens are checked with.
 const EVERY: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"];

@@ -13,8 +13,9 @@ use localstack::{logging, sandbox, server};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    runtime::check::answer_if_asked();
     let mut arguments = std::env::args_os().skip(1);
-    // First, and before anything else is set up: this program is also the last step into the sandbox.
+    // Before anything else is set up: this program is also the last step into the sandbox.
     if arguments.next().is_some_and(|first| first == sandbox::INIT) {
         sandbox::init_main(arguments);
     }

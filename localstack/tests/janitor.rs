@@ -12,11 +12,12 @@ use app::users::NewUser;
 use app::{App, PageRequest};
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::function::{Checked, CodeFault, Handler, Module};
 use domain::job::Outcome;
 use domain::{ExecutionType, Function, FunctionId, Language, Logs, Settings, Timestamp, UserId};
 use localstack::files::FileBlobs;
 use localstack::sqlite::{Database, QueueConfig};
-use ports::{Clock, Invocation, Parts, Runtime, RuntimeError};
+use ports::{Clock, Draft, Invocation, Parts, Runtime, RuntimeError};
 
 struct ManualClock(AtomicI64);
 
@@ -31,8 +32,12 @@ struct Echo;
 
 #[async_trait]
 impl Runtime for Echo {
-    async fn deploy(&self, _: &Function) -> Result<(), RuntimeError> {
-        Ok(())
+    async fn check(&self, _: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        Ok(Ok(Checked { module: Module::Python, handler: Handler::default() }))
+    }
+
+    async fn deploy(&self, _: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
+        Ok(Ok(()))
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {

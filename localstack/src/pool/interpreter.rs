@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use domain::Language;
+use runtime::check::Version;
 use serde::Deserialize;
 
 use super::environment::is_of_python;
@@ -58,6 +59,17 @@ pub struct Interpreter {
     pub hidden: Vec<PathBuf>,
     /// The name of its shim's file.
     pub shim: String,
+}
+
+/// What an interpreter is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be there when it is needed.
+    Spare,
+    /// An invocation waits for it: it is to load nothing that it may not need.
+    Awaited,
+    /// To compile code that it doesn't run.
+    Check,
 }
 
 #[derive(Deserialize)]
@@ -139,13 +151,22 @@ impl Interpreter {
         })
     }
 
-    /// Its arguments before the shim's path. `heap_mb` raises the limit that Node puts on its own heap. `awaited` says
-    /// that an invocation waits for it: it is then to load nothing that it may not need. `environment` is what it is
-    /// started with.
+    /// As people are told of it.
+    pub fn told(&self) -> Version {
+        let mut numbers = self.version.split('.').map(|number| number.parse().unwrap_or_default());
+        Version {
+            language: self.language,
+            major: numbers.next().unwrap_or_default(),
+            minor: numbers.next().unwrap_or_default(),
+        }
+    }
+
+    /// Its arguments before the shim's path. `heap_mb` raises the limit that Node puts on its own heap. `purpose` says
+    /// what to load at once, and what the interpreter must be able to do. `environment` is what it is started with.
     pub fn arguments(
         &self,
         heap_mb: Option<u32>,
-        awaited: bool,
+        purpose: Purpose,
         environment: &BTreeMap<String, String>,
     ) -> Vec<String> {
         match self.language {
@@ -153,12 +174,18 @@ impl Interpreter {
             Language::Python => [if environment.keys().any(|n| is_of_python(n)) { "-s" } else { "-I" }]
                 .into_iter()
                 .chain(["-S", "-B", "-X", "utf8"])
-                .chain(awaited.then_some(["-X", "awaited"]).into_iter().flatten())
+                .chain((purpose == Purpose::Awaited).then_some(["-X", "awaited"]).into_iter().flatten())
                 .map(str::to_owned)
                 .collect(),
             // The machine's own OpenSSL settings are none of its affair, and where they can't be read Node won't start.
             Language::Nodejs => std::iter::once("--openssl-config=/dev/null".to_owned())
                 .chain(heap_mb.map(|mb| format!("--max-old-space-size={mb}")))
+                .chain(
+                    (purpose == Purpose::Check)
+                        .then_some(["--experimental-vm-modules", "--no-warnings"].map(str::to_owned))
+                        .into_iter()
+                        .flatten(),
+                )
                 .collect(),
         }
     }

@@ -4,6 +4,7 @@
 //! invocation, and serves that function, one invocation at a time, until it has been idle for a while. A worker that
 //! breaks any rule is killed with all it started, and only the invocation that it had fails.
 
+mod check;
 mod code;
 mod environment;
 mod folder;
@@ -23,15 +24,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
 use domain::{Function, FunctionId, Language};
-use ports::{Blobs, Invocation, Runtime, RuntimeError};
+use ports::{Blobs, Draft, Invocation, Runtime, RuntimeError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::sandbox::{Sandbox, SandboxChoice, cgroup};
+use check::Checkers;
 use code::Sources;
-pub use interpreter::Interpreter;
+pub use interpreter::{Interpreter, Purpose};
 use launch::Launcher;
 use limits::Gate;
 pub use limits::Limits;
@@ -101,6 +104,7 @@ pub struct Pool {
     spares: Spares,
     /// Where no control group tells for what memory a worker was killed.
     shortages: watch::Shortages,
+    checkers: Checkers,
 }
 
 impl Pool {
@@ -127,6 +131,7 @@ impl Pool {
             shortages: watch::Shortages::default(),
             sources: Sources::new(blobs),
             spares: Spares::new(&config, &shims),
+            checkers: Checkers::new(&config.launcher),
             workshop,
             config,
         });
@@ -181,6 +186,7 @@ impl Pool {
     /// Kills every worker. What runs fails; what is invoked from now on is refused.
     pub fn shutdown(&self) {
         self.spares.close();
+        self.checkers.close();
         drop(self.shelf().take_all());
     }
 
@@ -230,9 +236,13 @@ async fn sweep(pool: Weak<Pool>) {
 
 #[async_trait]
 impl Runtime for Pool {
-    async fn deploy(&self, function: &Function) -> Result<(), RuntimeError> {
+    async fn check(&self, draft: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        self.check_code(draft).await
+    }
+
+    async fn deploy(&self, function: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
         self.spares.interpreter(function.current.language).await?;
-        self.sources.get(&function.current).await.map(|_| ())
+        self.sources.get(&function.current).await.map(|_| Ok(()))
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {

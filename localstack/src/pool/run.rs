@@ -16,6 +16,7 @@ use runtime::protocol::{self, Invoke, Load};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
+use super::interpreter::Purpose;
 use super::shelf::Role;
 use super::worker::{Ended, MOST_THREADS, NotStarted, START, Start, Terms, Worker};
 use super::{Pool, environment};
@@ -102,6 +103,7 @@ impl Pool {
                 function_name: &invocation.function_name,
                 version: invocation.version.version,
                 memory_mb: invocation.settings.memory_mb,
+                handler: &invocation.version.handler.name,
             };
             protocol::load(&mut frames, &load, &code);
         }
@@ -229,7 +231,7 @@ impl Pool {
                 let interpreter = self.spares.interpreter(language).await.map_err(Unavailable::Platform)?;
                 let timeout = Duration::from_secs(invocation.settings.timeout_seconds.into());
                 let within = if environment.is_empty() { START } else { START.min(timeout) };
-                let start = Start { heap_mb, awaited: true, environment: &environment, within };
+                let start = Start { heap_mb, purpose: Purpose::Awaited, environment: &environment, within };
                 let started = self.workshop.start(&interpreter, start).await;
                 started.map_err(|reason| Unavailable::of(reason, &environment))?
             }
@@ -311,7 +313,7 @@ fn how_it_ended(status: Option<ExitStatus>) -> String {
 }
 
 /// What nobody can know before the invocation: SipHash of a counter, under a key that the system chose at random.
-fn nonce() -> [u8; 8] {
+pub(super) fn nonce() -> [u8; 8] {
     static KEY: std::sync::LazyLock<RandomState> = std::sync::LazyLock::new(RandomState::new);
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     KEY.hash_one(COUNTER.fetch_add(1, Ordering::Relaxed)).to_le_bytes()

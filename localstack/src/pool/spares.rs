@@ -9,6 +9,7 @@ use domain::Language;
 use ports::RuntimeError;
 use tokio::sync::{Notify, OnceCell};
 
+use super::interpreter::Purpose;
 use super::worker::{NotStarted, START, Start, Worker};
 use super::{Interpreter, Pool, PoolConfig};
 
@@ -153,7 +154,12 @@ pub(super) async fn keep_full(pool: Weak<Pool>, language: Language) {
         let changed = stock.changed.clone();
         let Ok(interpreter) = stock.interpreter().await else { return };
         while stock.is_short(strong.spares.wanted) {
-            let start = Start { heap_mb: None, awaited: false, environment: &BTreeMap::new(), within: START };
+            let start = Start {
+                heap_mb: None,
+                purpose: Purpose::Spare,
+                environment: &BTreeMap::new(),
+                within: START,
+            };
             if !stock.add(strong.workshop.start(&interpreter, start).await) {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::function::Module;
+use domain::function::{Handler, Module};
 use domain::job::Outcome;
 use domain::{FunctionId, JobId, Language, Settings, Timestamp, Version, WorkspaceId};
 use localstack::pool::{Pool, PoolConfig};
@@ -113,6 +113,7 @@ impl Kit {
                 version: number,
                 language,
                 module,
+                handler: Handler::default(),
                 code_sha256: key.clone(),
                 code_key: key,
                 code_size: source.len(),

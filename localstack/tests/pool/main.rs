@@ -5,6 +5,7 @@
 
 mod calls;
 mod catalogue;
+mod check;
 mod concurrency;
 mod errors;
 mod escape;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::function::{Module, endpoint_from_name};
+use domain::function::{Checked, CodeFault, endpoint_from_name};
 use domain::{
     Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId, Version,
     WorkspaceId, limits, text,
@@ -12,6 +12,7 @@ use domain::{
 use store::functions::{Taken, not_found};
 use store::workspaces;
 
+use crate::checks::{Source, at_fault};
 use crate::{App, Listed, PageRequest, environment, sha256};
 
 /// A function to be. Shapes have been checked.
@@ -84,7 +85,7 @@ impl App {
             return Err(workspaces::not_found());
         }
         let mut faults = environment::faults(&new.settings.environment);
-        let source = check(new.language, new.code, &mut faults);
+        let source = self.check(new.workspace_id, new.language, new.code, &mut faults).await?;
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
         let id = self.random.function_id();
         let current = self.save_code(id, 1, source).await?;
@@ -120,7 +121,12 @@ impl App {
             stored = self.store.create_function(&function).await?;
         }
         stored.map_err(|taken| conflict(taken, &function))?;
-        self.deploy(function).await
+        let (function, fault) = self.deploy(function).await?;
+        if let Some(fault) = fault {
+            self.store.delete_function(&function, self.clock.now()).await?;
+            return Err(Error::invalid(vec![at_fault(&fault)]));
+        }
+        Ok(function)
     }
 
     /// A function of a user's workspace. 404 if it isn't there, isn't theirs, or is in another workspace.
@@ -180,7 +186,7 @@ impl App {
         environment::keep_masked(&mut changes.environment, &before.settings.environment);
         let mut faults = changes.environment.as_ref().map(environment::faults).unwrap_or_default();
         let source = match self.changed_code(&before, &changes).await? {
-            Some((language, code)) => check(language, code, &mut faults),
+            Some((language, code)) => self.check(before.workspace_id, language, code, &mut faults).await?,
             None => None,
         };
         if !faults.is_empty() {
@@ -191,6 +197,9 @@ impl App {
         if let Some(source) = source {
             after.latest_version += 1;
             after.current = self.save_code(id, after.latest_version, source).await?;
+            if let Some(fault) = self.refusal(&after).await {
+                return Err(Error::invalid(vec![at_fault(&fault)]));
+            }
         }
         self.store_changed(before, after).await
     }
@@ -200,8 +209,20 @@ impl App {
         let before = self.function(caller, id).await?;
         let version = self.store.version(id, version).await?;
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
+        let code = self.code(&version).await?;
+        // It may have been saved when another interpreter was there.
+        let refused = self.verdict(before.workspace_id, version.language, &code).await?.err();
+        let number = version.version;
         let mut after = before.clone();
         after.current = version;
+        let refused = match refused {
+            None if after.current != before.current => self.refusal(&after).await,
+            refused => refused,
+        };
+        if let Some(fault) = refused {
+            let msg = format!("Version {number} can't run: {fault}");
+            return Err(Error::invalid(vec![Fault::new(["body", "version"], "value_error", msg)]));
+        }
         self.store_changed(before, after).await
     }
 
@@ -230,7 +251,10 @@ impl App {
         after.updated_at = self.clock.now();
         let runs_otherwise = after.current != before.current || after.settings != before.settings;
         self.store.update_function(&before, &after).await?.map_err(|taken| conflict(taken, &after))?;
-        if runs_otherwise || after.status == Status::Failed { self.deploy(after).await } else { Ok(after) }
+        if !runs_otherwise && after.status != Status::Failed {
+            return Ok(after);
+        }
+        Ok(self.deploy(after).await?.0)
     }
 
     /// What a change makes of the code: a change of runtime alone is one of the code's meaning.
@@ -254,7 +278,7 @@ impl App {
 
     /// Keeps the source of a version whose number is not yet taken.
     async fn save_code(&self, id: FunctionId, version: u32, source: Source) -> Result<Version> {
-        let Source { language, module, code } = source;
+        let Source { language, checked: Checked { module, handler }, code } = source;
         let code_sha256 = sha256(&code);
         let code_key = format!("code/{id}/{code_sha256}");
         let code_size = code.len();
@@ -268,6 +292,7 @@ impl App {
             version,
             language,
             module,
+            handler,
             code_key,
             code_sha256,
             code_size,
@@ -275,51 +300,29 @@ impl App {
         })
     }
 
-    /// Makes a stored function ready to run, and records how that went.
-    async fn deploy(&self, mut function: Function) -> Result<Function> {
+    /// Makes a stored function ready to run, and records how that went; also what is wrong with its code, if that is why.
+    async fn deploy(&self, mut function: Function) -> Result<(Function, Option<CodeFault>)> {
         let deployed = self.runtime.deploy(&function).await;
+        let reason = match &deployed {
+            Ok(Ok(())) => None,
+            Ok(Err(fault)) => Some(fault.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
         if function.status != Status::Disabled {
-            function.status = if deployed.is_ok() { Status::Active } else { Status::Failed };
+            function.status = if reason.is_none() { Status::Active } else { Status::Failed };
         }
-        function.status_reason = deployed.as_ref().err().map(ToString::to_string);
-        if deployed.is_ok() {
+        if reason.is_none() {
             function.deployed_at = Some(self.clock.now());
         }
+        function.status_reason = reason;
         self.store.set_deployed(&function).await?;
-        Ok(function)
+        Ok((function, deployed.ok().and_then(Result::err)))
     }
 }
 
-/// Code that has been found to parse and to have a handler.
-struct Source {
-    language: Language,
-    module: Module,
-    code: String,
-}
-
-/// Checks code, or adds what is wrong with it.
-fn check(language: Language, code: String, faults: &mut Vec<Fault>) -> Option<Source> {
-    if code.len() > limits::CODE {
-        let msg = format!("Code should have at most {} bytes, and has {}", limits::CODE, code.len());
-        faults.push(Fault::new(["body", "code"], "string_too_long", msg));
-        return None;
-    }
-    match runtime::check::check(language, &code) {
-        Ok(module) => Some(Source { language, module, code }),
-        Err(fault) => {
-            faults.push(Fault::new(["body", "code"], "value_error", fault.to_string()));
-            None
-        }
-    }
-}
-
-/// What is wrong with code and environment that a schema can't say.
-pub fn faults(code: Option<(Language, &str)>, environment: Option<&BTreeMap<String, String>>) -> Vec<Fault> {
-    let mut faults = environment.map(environment::faults).unwrap_or_default();
-    if let Some((language, code)) = code {
-        check(language, code.to_owned(), &mut faults);
-    }
-    faults
+/// What is wrong with an environment that a schema can't say.
+pub fn faults(environment: Option<&BTreeMap<String, String>>) -> Vec<Fault> {
+    environment.map(environment::faults).unwrap_or_default()
 }
 
 /// About how many bytes a function takes in a list, without its code.

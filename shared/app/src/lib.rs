@@ -5,6 +5,7 @@
 
 pub mod auth_keys;
 pub mod base64;
+mod checks;
 pub mod environment;
 pub mod figures;
 pub mod functions;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
 use domain::{Function, FunctionId};
-use ports::{Blobs, Delivery, Invocation, Message, PortError, Queue, Runtime, RuntimeError};
+use ports::{Blobs, Delivery, Draft, Invocation, Message, PortError, Queue, Runtime, RuntimeError};
 
 /// Stands for a part that no route of a binary may touch: everything fails, and the log says why.
 pub(crate) struct Absent;
@@ -76,7 +77,11 @@ impl Queue for Absent {
 
 #[async_trait]
 impl Runtime for Absent {
-    async fn deploy(&self, _function: &Function) -> Result<(), RuntimeError> {
+    async fn check(&self, _draft: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        no_runtime()
+    }
+
+    async fn deploy(&self, _function: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
         no_runtime()
     }
 

@@ -37,6 +37,8 @@ pub struct Config {
     /// Whether S3 is asked for `host/bucket/key`, not `bucket.host/key`: so where an endpoint was set, since an
     /// emulator has no name per bucket.
     pub s3_path_style: bool,
+    /// The program that reads code, where it isn't this one: one that calls `runtime::check::answer_if_asked` first.
+    pub parser: Option<std::path::PathBuf>,
 }
 
 /// A setting is missing or makes no sense.
@@ -91,6 +93,7 @@ impl Config {
             registrations_per_source: read("REGISTRATIONS_PER_SOURCE"),
             warm_up: list("WARM_UP").collect(),
             s3_path_style: read("AWS_ENDPOINT_URL").is_some(),
+            parser: None,
         }
     }
 }
@@ -200,7 +203,11 @@ impl Clients {
             function_name_prefix: prefix,
             execution_role_arn: required(&self.config.execution_role_arn, "EXECUTION_ROLE_ARN")?,
         };
-        Ok(crate::LambdaRuntime::new(&self.sdk, deployment, blobs))
+        let runtime = crate::LambdaRuntime::new(&self.sdk, deployment, blobs);
+        Ok(match &self.config.parser {
+            Some(program) => runtime.with_parser(program),
+            None => runtime,
+        })
     }
 }
 

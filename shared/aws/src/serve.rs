@@ -42,6 +42,8 @@ pub fn app_config() -> app::Config {
 /// # Errors
 /// Where a setting is missing, the secret can't be read, or Lambda's own API fails.
 pub async fn routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
+    // A route that saves code starts this program again to read it.
+    runtime::check::answer_if_asked();
     serve(vec![api], Clients::parts, |site| site).await
 }
 

@@ -10,7 +10,7 @@ use aws::lambda::Deployment;
 use aws::{LambdaRuntime, S3Blobs};
 use aws_sdk_lambda::Client;
 use bytes::Bytes;
-use domain::function::Module;
+use domain::function::{Handler, Module};
 use domain::job::Outcome;
 use domain::{
     ExecutionType, Function, FunctionId, JobId, Language, Settings, Status, Timestamp, UserId, Version,
@@ -54,6 +54,7 @@ impl Home {
             version,
             language: if module == Module::Python { Language::Python } else { Language::Nodejs },
             module,
+            handler: Handler::default(),
             code_key,
             // Of no matter what, but of each source another.
             code_sha256: format!("{:x}", Uuid::new_v5(&Uuid::NAMESPACE_OID, source.as_bytes()).as_u128()),
@@ -119,7 +120,7 @@ async fn python_is_deployed_and_runs() {
     let Some(home) = home("Python on Lambda").await else { return };
     let version = home.save(new_id(), 1, Module::Python, PYTHON).await;
     let settings = Settings { environment: [("WHO".into(), "me".into())].into(), ..Settings::default() };
-    home.runtime.deploy(&function(version.clone(), settings.clone())).await.unwrap();
+    home.runtime.deploy(&function(version.clone(), settings.clone())).await.unwrap().unwrap();
     let outcome = home.invoke(&version, &settings, json!({"text": "é\"", "n": 1})).await;
     let expected = json!({"event": {"text": "é\"", "n": 1}, "who": "me", "job": 7, "attempt": 2});
     assert_eq!(output(&outcome), expected);
@@ -146,7 +147,7 @@ async fn node_is_deployed_and_runs() {
     ];
     for (module, source) in sources {
         let version = home.save(new_id(), 1, module, source).await;
-        home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+        home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap().unwrap();
         let outcome = home.invoke(&version, &Settings::default(), json!("é")).await;
         assert_eq!(output(&outcome), json!(["é", 1]), "{source}");
         assert_eq!(outcome.logs.text(), "hello\n", "{source}");
@@ -159,7 +160,7 @@ async fn a_handler_that_throws_is_an_outcome() {
     let version = home
         .save(new_id(), 1, Module::Python, "def handler(event):\n    print('so far')\n    return 1 / 0\n")
         .await;
-    home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+    home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap().unwrap();
     let outcome = home.invoke(&version, &Settings::default(), json!({})).await;
     let error = outcome.result.unwrap_err();
     assert!(error.starts_with("ZeroDivisionError") && error.contains("main.py"), "{error}");
@@ -189,10 +190,10 @@ async fn versions_and_settings_live_side_by_side() {
     let settings =
         Settings { environment: [("WHO".into(), "me".into())].into(), memory_mb: 512, ..plain.clone() };
     for version in [&one, &two] {
-        home.runtime.deploy(&function(version.clone(), plain.clone())).await.unwrap();
+        home.runtime.deploy(&function(version.clone(), plain.clone())).await.unwrap().unwrap();
     }
     // A second deployment of what is there is nothing.
-    home.runtime.deploy(&function(two.clone(), plain.clone())).await.unwrap();
+    home.runtime.deploy(&function(two.clone(), plain.clone())).await.unwrap().unwrap();
     assert_eq!(output(&home.invoke(&one, &plain, json!({})).await), "one");
     assert_eq!(output(&home.invoke(&two, &plain, json!({})).await), "two nobody");
     assert_eq!(output(&home.invoke(&two, &settings, json!({})).await), "two me");
@@ -210,7 +211,7 @@ async fn only_the_newest_releases_stay() {
     for n in 1..=8 {
         let source = format!("def handler(event):\n    return {n}\n");
         let version = home.save(id, n, Module::Python, &source).await;
-        home.runtime.deploy(&function(version, Settings::default())).await.unwrap();
+        home.runtime.deploy(&function(version, Settings::default())).await.unwrap().unwrap();
     }
     let name = format!("test-{id}");
     let aliases = home.client.list_aliases().function_name(&name).send().await.unwrap();
@@ -231,7 +232,7 @@ async fn several_deployments_at_once_all_end_well() {
         tokio::spawn(async move {
             let source = format!("def handler(event):\n    return {n}\n");
             let version = home.save(id, n, Module::Python, &source).await;
-            home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+            home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap().unwrap();
             assert_eq!(output(&home.invoke(&version, &Settings::default(), json!({})).await), n);
         })
     });
@@ -245,7 +246,7 @@ async fn what_is_removed_is_gone() {
     let Some(home) = home("removal on Lambda").await else { return };
     let id = new_id();
     let version = home.save(id, 1, Module::Python, PYTHON).await;
-    home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap();
+    home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap().unwrap();
     home.runtime.remove(id).await.unwrap();
     let there = home.client.get_function().function_name(format!("test-{id}")).send().await;
     assert!(there.unwrap_err().into_service_error().is_resource_not_found_exception());
@@ -285,4 +286,52 @@ async fn large_events_and_results_pass() {
     let version = home.save(new_id(), 1, Module::Python, "def handler(event):\n    return event\n").await;
     let event = json!("x".repeat(5 * 1024 * 1024));
     assert_eq!(output(&home.invoke(&version, &Settings::default(), event.clone()).await), event);
+}
+
+#[tokio::test]
+async fn code_that_does_not_compile_is_refused_and_what_was_deployed_stays() {
+    let Some(home) = home("checks on Lambda").await else { return };
+    let settings = Settings::default();
+    for (module, good, bad) in [
+        (Module::Python, "def handler(event):\n    return 1\n", "def handler(event):\n    nonlocal x\n"),
+        (Module::CommonJs, "exports.handler = () => 1;", "exports.handler = () => 1;\n@a class B {}"),
+        (Module::Esm, "export const handler = () => 1;", "export const handler = () => 1;\nexport { nope };"),
+    ] {
+        let id = new_id();
+        let first = home.save(id, 1, module, good).await;
+        home.runtime.deploy(&function(first.clone(), settings.clone())).await.unwrap().unwrap();
+        let second = home.save(id, 2, module, bad).await;
+        let fault = home.runtime.deploy(&function(second, settings.clone())).await.unwrap().unwrap_err();
+        assert_eq!(fault.line, 2, "{fault}");
+        assert_eq!(output(&home.invoke(&first, &settings, json!({})).await), 1);
+        // An event that looks like the question runs the code.
+        assert_eq!(output(&home.invoke(&first, &settings, json!({"check": true})).await), 1);
+        // The code of a third is compiled, and not run, before it is called.
+        let slow = match module {
+            Module::Python => "while True: pass\ndef handler(event): return 1\n",
+            Module::CommonJs => "for (;;);\nexports.handler = () => 1;",
+            Module::Esm => "for (;;);\nexport const handler = () => 1;",
+        };
+        let third = home.save(id, 3, module, slow).await;
+        home.runtime.deploy(&function(third, settings.clone())).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_handler_is_the_one_that_was_found() {
+    let Some(home) = home("handlers on Lambda").await else { return };
+    let local = |name: &str| Handler { name: name.into(), local: true };
+    for (module, handler, source) in [
+        (Module::Python, Handler::named("greet"), "def greet(event):\n    return event\n"),
+        (Module::CommonJs, Handler::named("default"), "module.exports = (event) => event;"),
+        (Module::CommonJs, Handler::named("greet"), "const greet = (event) => event;"),
+        (Module::Esm, local("greet"), "import 'node:fs';\nconst greet = (event) => event;"),
+        (Module::Esm, Handler::named("default"), "export default (event) => event;"),
+    ] {
+        let version = home.save(new_id(), 1, module, source).await;
+        let version = Version { handler, ..version };
+        home.runtime.deploy(&function(version.clone(), Settings::default())).await.unwrap().unwrap();
+        let outcome = home.invoke(&version, &Settings::default(), json!("é")).await;
+        assert_eq!(output(&outcome), "é", "{source}");
+    }
 }

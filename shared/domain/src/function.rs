@@ -92,6 +92,9 @@ pub struct Version {
     pub language: Language,
     /// How the shim gets at it.
     pub module: Module,
+    /// Which of its functions is called.
+    #[serde(default)]
+    pub handler: Handler,
     /// Where the source lies in the blob store; made by the server only.
     pub code_key: String,
     /// SHA-256 of the source, in hex.
@@ -112,6 +115,50 @@ pub enum Module {
     CommonJs,
     /// An ECMAScript module: `export function handler` and the like.
     Esm,
+}
+
+/// Which function of a source is called with the event.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Handler {
+    /// What it is called in its module. `default` is what the module exports as a whole.
+    pub name: String,
+    /// Whether it is declared at the top of an ECMAScript module that does not export it.
+    #[serde(default)]
+    pub local: bool,
+}
+
+impl Handler {
+    /// One that the module gives out by this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), local: false }
+    }
+}
+
+impl Default for Handler {
+    fn default() -> Self {
+        Self::named("handler")
+    }
+}
+
+/// What is wrong with the code, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct CodeFault {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// For people: what is wrong, and what to do where that isn't plain.
+    pub message: String,
+}
+
+/// Code that the interpreter has compiled, and that has a handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// How it is loaded.
+    pub module: Module,
+    /// What is called.
+    pub handler: Handler,
 }
 
 /// A function. Holds its current version, so that one read is enough to invoke it.

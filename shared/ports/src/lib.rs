@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub use blobs::Blobs;
 pub use clock::Clock;
 pub use queue::{Delivery, Message, Queue};
-pub use runtime::{Invocation, Runtime, RuntimeError};
+pub use runtime::{Draft, Invocation, Runtime, RuntimeError};
 pub use table::{
     Attributes, Change, Check, Condition, Durability, Index, Item, Key, Page, Position, Query, Sort, Table,
     TableError, Write,

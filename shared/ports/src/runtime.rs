@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
-use domain::{Function, FunctionId, JobId, Settings, Version, WorkspaceId};
+use domain::{Function, FunctionId, JobId, Language, Settings, Version, WorkspaceId};
 
 /// One run of one version.
 #[derive(Clone, Debug)]
@@ -43,11 +44,29 @@ pub enum RuntimeError {
     Failed(String),
 }
 
+/// Code that somebody wants to save.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    /// Whose: how much is checked at once is limited per workspace.
+    pub workspace_id: WorkspaceId,
+    /// What it is written in.
+    pub language: Language,
+    /// Its source, of at most [`CODE`](domain::limits::CODE) bytes.
+    pub code: &'a str,
+}
+
 /// Runs user code. Whatever the code does, `invoke` ends by its timeout and some grace.
 #[async_trait]
 pub trait Runtime: Send + Sync {
-    /// Makes a version ready to be invoked, and returns once it is. On failure the message is for the function's owner.
-    async fn deploy(&self, function: &Function) -> Result<(), RuntimeError>;
+    /// Says how the code is to be loaded and which function of it is the handler, or what is wrong with it. Nothing of the
+    /// code is run, and whatever it is this ends within seconds: code that the interpreter can't compile in time, or dies
+    /// of, is at fault. Where the interpreter can only be asked once the code is [deployed](Self::deploy), it is asked then.
+    async fn check(&self, draft: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError>;
+
+    /// Makes a version ready to be invoked, and returns once it is. The fault is the code's: the interpreter, asked to
+    /// compile it, refuses it, and whatever was deployed before is as it was. On failure the message is for the function's
+    /// owner.
+    async fn deploy(&self, function: &Function) -> Result<Result<(), CodeFault>, RuntimeError>;
 
     /// Runs it. A handler that throws, a process that dies, too much time or memory are *outcomes* with an error text;
     /// [`RuntimeError`] is for what the platform did.

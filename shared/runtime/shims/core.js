@@ -87,12 +87,13 @@ class Context {
   }
 }
 
-/** Runs the user's module, which lies (or would lie) at `file`, and returns its handler. */
-async function load(source, file, isModule) {
+/** Runs the user's module, which lies (or would lie) at `file`, and returns its handler, which is called `name` there. */
+async function load(source, file, isModule, name = 'handler') {
   let handler;
+  const whole = (value) => (typeof value === 'function' ? value : undefined);
   if (isModule) {
     const namespace = await import(require('node:url').pathToFileURL(file).href);
-    handler = namespace.handler ?? namespace.default?.handler;
+    handler = namespace[name] ?? namespace.default?.[name] ?? whole(namespace.default);
   } else {
     const Module = require('node:module');
     const module = new Module(file, null);
@@ -100,7 +101,7 @@ async function load(source, file, isModule) {
     module.paths = [];
     module._compile(source, file);
     module.loaded = true;
-    handler = module.exports?.handler;
+    handler = module.exports?.[name] ?? whole(module.exports);
   }
   if (handler === undefined || handler === null) {
     throw new RunError(`${path.basename(file)} exports no handler. Export one: ` +

@@ -115,8 +115,8 @@ class _Loader:
         return self.source
 
 
-def load(source):
-    """Runs the user's module and returns its handler as `call(event, context)`."""
+def load(source, name="handler"):
+    """Runs the user's module and returns its handler, which is called `name` there, as `call(event, context)`."""
     loader = _Loader(source)
     module = type(sys)("main")
     module.__file__ = PATH
@@ -129,11 +129,11 @@ def load(source):
     exec(compile(source, FILE, "exec", dont_inherit=True), module.__dict__)
     if "logging" in sys.modules:
         _set_up_logging()
-    handler = module.__dict__.get("handler")
+    handler = module.__dict__.get(name)
     if handler is None:
-        raise RunError("main.py has no handler. Define one: def handler(event): ...")
+        raise RunError("main.py has no %s. Define one: def %s(event): ..." % (name, name))
     if not callable(handler):
-        raise RunError("handler in main.py is %s, not a function" % _article(handler))
+        raise RunError("%s in main.py is %s, not a function" % (name, _article(handler)))
     return _caller(handler)
 
 

@@ -48,29 +48,44 @@ process.on('beforeExit', (code) => {
   else for (const listener of lambdas) listener(code);
 });
 
-async function begin(mine, event, context) {
+const isModule = fs.existsSync(folder + 'main.mjs');
+const file = folder + (isModule ? 'main.mjs' : 'main.js');
+
+async function begin(mine, request, context) {
   try {
-    const isModule = fs.existsSync(folder + 'main.mjs');
-    const file = folder + (isModule ? 'main.mjs' : 'main.js');
     const source = fs.readFileSync(file, 'utf8');
     trackIfUnseen(source);
-    const loading = () => load(source, file, isModule);
+    const loading = () => load(source, file, isModule, request.handler);
     prepare(await (tracker === null ? loading() : tracker.run(mine, loading)), source);
     mine.began = now();
   } catch (error) {
     return fail(mine, error);
   }
-  invoke(mine, event, context);
+  invoke(mine, request.event, context);
+}
+
+/** What the interpreter says of the user's code, which isn't run. In a thread, for the sake of an option that it needs. */
+function compiled() {
+  const { Worker } = require('node:worker_threads');
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(folder + 'check.js', {
+      execArgv: ['--experimental-vm-modules', '--no-warnings'],
+      workerData: { source: fs.readFileSync(file, 'utf8'), kind: isModule ? 'esm' : 'commonjs' },
+    });
+    worker.once('message', resolve).once('error', reject);
+    worker.once('exit', () => reject(new Error('the check ended early')));
+  });
 }
 
 exports.handler = (request, aws) => {
+  if (request.check === true) return compiled().then((text) => ({ compiled: text }));
   aws.callbackWaitsForEmptyEventLoop = false;
   return new Promise((resolve) => {
     reply = resolve;
     const mine = run = new Run(request.context.job_id);
     mine.began = now();
     const context = new Context(request.context, mine, mine.began + aws.getRemainingTimeInMillis());
-    if (handler === null) begin(mine, request.event, context);
+    if (handler === null) begin(mine, request, context);
     else invoke(mine, request.event, context);
   });
 };

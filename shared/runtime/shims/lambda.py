@@ -64,16 +64,24 @@ _note_alarms()
 _handler, _cold = None, True
 
 
-def _load():
-    global _source, _handler, PATH
-    PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE)
-    with open(PATH, encoding="utf-8-sig") as file:
-        _source = file.read()
-    _handler = load(_source)
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE)
+
+
+def _read():
+    with open(PATH, encoding="utf-8") as file:
+        return file.read()
+
+
+def _load(name):
+    global _source, _handler
+    _source = _read()
+    _handler = load(_source, name)
 
 
 def lambda_handler(request, aws):
     global _cold, _memory_mb
+    if request.get("check") is True:
+        return {"compiled": check(_read())}
     told = request["context"]
     context = Context()
     for name in ("function_id", "function_name", "version", "job_id", "attempt", "memory_mb"):
@@ -87,7 +95,7 @@ def lambda_handler(request, aws):
     started = perf_counter_ns()
     try:
         if _handler is None:
-            _load()
+            _load(request.get("handler", "handler"))
             started = perf_counter_ns()
         result = call(_handler, request["event"], context)
         took = perf_counter_ns() - started

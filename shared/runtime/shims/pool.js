@@ -7,7 +7,7 @@
 const { readSync, writeSync } = fs;
 const { setImmediate } = globalThis;
 const ANSWERS = 3, REQUESTS = 4;
-const LOAD = 1, READY = 16, RESULT = 17, ERROR = 18, RETIRE = 1, HEAD = 22, WORD = 2 ** 32;
+const LOAD = 1, CHECK = 3, READY = 16, RESULT = 17, ERROR = 18, RETIRE = 1, HEAD = 22, WORD = 2 ** 32;
 const SMALL = 64 * 1024;
 const buffer = Buffer.allocUnsafeSlow(SMALL);
 const outgoing = Buffer.allocUnsafeSlow(SMALL);
@@ -17,7 +17,7 @@ const home = process.argv[2] + path.sep;
 let frame = buffer, held = 0;
 
 const told = {};
-let source = '', isModule = false, file = '';
+let source = '', isModule = false, file = '', name = 'handler';
 // Processes that the user's code started and that are still there.
 let children = 0;
 
@@ -78,6 +78,12 @@ function next() {
     specialise(frame.subarray(5, end));
     end = receive();
   }
+  if (frame[4] === CHECK) {
+    const asked = { low: frame.readUInt32LE(5), high: frame.readUInt32LE(9) };
+    send(RESULT, asked, 0, 0, check(frame.toString('utf8', 13, end)));
+    setImmediate(next);
+    return;
+  }
   const mine = run = new Run(frame.readUInt32LE(13) + frame.readUInt32LE(17) * WORD);
   mine.low = frame.readUInt32LE(5);
   mine.high = frame.readUInt32LE(9);
@@ -96,7 +102,7 @@ function next() {
 async function begin(mine, event, context) {
   try {
     trackIfUnseen(source);
-    const loading = () => load(source, file, isModule);
+    const loading = () => load(source, file, isModule, name);
     const loaded = await (tracker === null ? loading() : tracker.run(mine, loading));
     prepare(loaded, source);
     mine.began = now();
@@ -118,6 +124,7 @@ function specialise(body) {
   const head = parse(body.toString('utf8', 4, end));
   source = body.toString('utf8', end);
   isModule = head.module === 'esm';
+  name = head.handler;
   folder = home;
   file = folder + (isModule ? 'main.mjs' : 'main.js');
   for (const name of ['function_id', 'function_name', 'version', 'memory_mb']) told[name] = head[name];

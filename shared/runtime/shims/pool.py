@@ -3,7 +3,7 @@
 # ---- The pool's front: frames on file descriptors 3 and 4, printed text on 1 and 2. ------------------------------
 
 ANSWERS, REQUESTS = 3, 4
-LOAD, INVOKE, READY, RESULT, ERROR = 1, 2, 16, 17, 18
+LOAD, INVOKE, CHECK, READY, RESULT, ERROR = 1, 2, 3, 16, 17, 18
 RETIRE = 1
 
 
@@ -126,7 +126,7 @@ def _serve():
     folder = sys.argv[1]
     sys.argv = [FILE]
     _add_builtins()
-    source, handler, failed = "", None, None
+    source, name, handler = "", "handler", None
     pid, getpid, integer = os.getpid(), os.getpid, int.from_bytes
     _note_processes()
     _note_alarms()
@@ -141,8 +141,8 @@ def _serve():
             head = loads(body[4:end])
             source = body[end:]
             _keep(source, folder)
-            source = source.decode()
-            _source = source = source[source.startswith("\ufeff"):]
+            _source = source = source.decode()
+            name = head["handler"]
             os.environ.update(head["environment"])
             if "TZ" in head["environment"]:
                 tzset()
@@ -152,6 +152,9 @@ def _serve():
             _memory_mb = context.memory_mb = head["memory_mb"]
             continue
         nonce = body[:8]
+        if kind == CHECK:
+            channel.send(RESULT, nonce + bytes(9), check(body[8:].decode()).encode())
+            continue
         context = _copy(context)
         context.job_id = integer(body[8:16], "little")
         context.attempt = integer(body[16:20], "little")
@@ -162,7 +165,7 @@ def _serve():
         started = perf_counter_ns()
         try:
             if handler is None:
-                handler = load(source)
+                handler = load(source, name)
                 started = perf_counter_ns()
             result = call(handler, loads(body[24:]), context)
             took = perf_counter_ns() - started

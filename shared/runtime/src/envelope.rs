@@ -10,6 +10,7 @@ use flate2::read::ZlibDecoder;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::check::Compiled;
 use crate::output;
 
 /// What the shim tells the handler as `context`.
@@ -31,13 +32,28 @@ pub struct Context<'a> {
 
 #[derive(Serialize)]
 struct Request<'a> {
+    handler: &'a str,
     context: &'a Context<'a>,
     event: &'a RawValue,
 }
 
-/// The payload of a Lambda invocation. Fails where the event is not JSON.
-pub fn request(context: &Context<'_>, event: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&Request { context, event: serde_json::from_slice(event)? })
+/// The payload of a Lambda invocation that calls the function of this name. Fails where the event is not JSON.
+pub fn request(handler: &str, context: &Context<'_>, event: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Request { handler, context, event: serde_json::from_slice(event)? })
+}
+
+/// The payload that has the deployed code compiled, and not run. No event can be taken for it: events are one level
+/// further down.
+pub const CHECK: &[u8] = br#"{"check":true}"#;
+
+/// What the interpreter says of the code, of the payload that [`CHECK`] was answered with; `None` if it makes no sense.
+pub fn compiled(payload: &[u8]) -> Option<Compiled> {
+    #[derive(Deserialize)]
+    struct Answer {
+        compiled: String,
+    }
+    let answer: Answer = serde_json::from_slice(payload).ok()?;
+    serde_json::from_str(&answer.compiled).ok()
 }
 
 /// What is said of an answer that makes no sense.
@@ -151,8 +167,8 @@ mod tests {
             attempt: 1,
             memory_mb: 256,
         };
-        let payload = request(&context, b"{\"n\": 1.10}").unwrap();
+        let payload = request("main", &context, b"{\"n\": 1.10}").unwrap();
         assert!(String::from_utf8(payload).unwrap().ends_with(r#""event":{"n": 1.10}}"#));
-        assert!(request(&context, b"{").is_err());
+        assert!(request("main", &context, b"{").is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! The frames between the pool and a worker's shim, over two pipes that only the two of them have.
 //!
 //! A frame is a length (4 bytes, little endian, of what follows), a kind (1 byte) and a body. The server speaks first:
-//! at most one [`load`] before the first [`invoke`], then one [`invoke`] at a time. The worker says [`READY`] once, and
+//! at most one [`load`] before the first [`invoke`], then one [`invoke`] at a time; or, to a worker that is there for
+//! nothing else, one [`check`] at a time. The worker says [`READY`] once, and
 //! then one answer to each invocation, carrying the invocation's nonce. Anything else is a reason to end the worker.
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub const REQUESTS_FD: i32 = 4;
 const LOAD: u8 = 1;
 /// Server to worker: run it.
 const INVOKE: u8 = 2;
+/// Server to worker: compile it, and don't run it.
+const CHECK: u8 = 3;
 /// Worker to server: warm, and waiting.
 pub const READY: u8 = 16;
 /// Worker to server: what the handler returned.
@@ -49,6 +52,8 @@ pub struct Load<'a> {
     pub version: u32,
     /// For `context`, and for what is said when memory runs out.
     pub memory_mb: u32,
+    /// What its handler is called.
+    pub handler: &'a str,
 }
 
 fn begin(frame: &mut Vec<u8>, kind: u8, body: usize) {
@@ -88,6 +93,13 @@ pub fn invoke(frame: &mut Vec<u8>, invoke: &Invoke, event_length: usize) {
     frame.extend_from_slice(&invoke.job_id.to_le_bytes());
     frame.extend_from_slice(&invoke.attempt.to_le_bytes());
     frame.extend_from_slice(&invoke.timeout_ms.to_le_bytes());
+}
+
+/// Appends the head of the frame that has a source compiled; the source's bytes must follow it. It is answered as an
+/// invocation is, by the text of a [`Compiled`](crate::check::Compiled).
+pub fn check(frame: &mut Vec<u8>, nonce: [u8; 8], source_length: usize) {
+    begin(frame, CHECK, 8 + source_length);
+    frame.extend_from_slice(&nonce);
 }
 
 /// A frame's kind and the length of its body, of its first [`HEAD`] bytes. `None` if no worker may send such a frame.

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use domain::function::Module;
+use domain::function::{Handler, Module};
 use domain::job::Outcome;
-use runtime::envelope::outcome;
+use runtime::envelope::{CHECK, compiled, outcome};
 use runtime::package::lambda_files;
 use serde_json::{Value, json};
 
@@ -43,21 +43,27 @@ os._exit(0)
 
 /// What came of the runs of a source, one after the other in one process, as jobs 1, 2 and so on.
 fn run(module: Module, source: &str, events: &[Value]) -> Vec<Outcome> {
+    let requests = (1..).zip(events).map(|(job, event)| request("handler", job, event)).collect();
+    let answers = answers(module, &Handler::default(), source, requests);
+    answers.iter().map(|answer| outcome(answer.as_bytes(), 1e6)).collect()
+}
+
+fn request(handler: &str, job: u32, event: &Value) -> Value {
+    json!({"handler": handler, "event": event, "context": {"function_id": "f", "function_name": "greet", "version": 3,
+        "job_id": job, "attempt": 1, "memory_mb": 256}})
+}
+
+/// What the front answers to each of these, in one process.
+fn answers(module: Module, handler: &Handler, source: &str, requests: Vec<Value>) -> Vec<String> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let folder =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("front-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    for (name, bytes) in lambda_files(module, source.as_bytes()) {
+    for (name, bytes) in lambda_files(module, handler, source.as_bytes()) {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
-    let requests: Vec<_> = (1..)
-        .zip(events)
-        .map(|(job, event)| {
-            json!({"event": event, "context": {"function_id": "f", "function_name": "greet", "version": 3, "job_id": job,
-                "attempt": 1, "memory_mb": 256}})
-        })
-        .collect();
+    let count = requests.len();
     std::fs::write(folder.join("requests"), Value::from(requests).to_string()).unwrap();
     let (program, driver, name) = match module {
         Module::Python => ("python3", DRIVE_PYTHON, "drive.py"),
@@ -68,12 +74,12 @@ fn run(module: Module, source: &str, events: &[Value]) -> Vec<Outcome> {
     let answers = std::fs::read_to_string(folder.join("answers")).unwrap();
     assert_eq!(
         answers.lines().count(),
-        events.len(),
+        count,
         "{source}\n{answers}\n{}",
         String::from_utf8_lossy(&ran.stderr)
     );
     std::fs::remove_dir_all(&folder).unwrap();
-    answers.lines().map(|answer| outcome(answer.as_bytes(), 1e6)).collect()
+    answers.lines().map(str::to_owned).collect()
 }
 
 fn results(module: Module, source: &str, events: &[Value]) -> Vec<Result<String, String>> {
@@ -202,4 +208,45 @@ fn what_is_printed_is_the_runs_own() {
         ("load\na\nb\nc\nd 1\n".into(), "a\nb\nc\nd 1\n".into())
     );
     assert!(ran[1].result.as_ref().unwrap_err().starts_with("SystemExit: 3"));
+}
+
+#[test]
+fn the_code_is_compiled_when_that_is_asked_and_never_run_for_it() {
+    let check: Value = serde_json::from_slice(CHECK).unwrap();
+    for (module, good, bad) in [
+        (Module::Python, "while True: pass\ndef handler(event): pass", "x = 1\nnonlocal x"),
+        (Module::CommonJs, "for (;;);\nexports.handler = () => 1", "let a;\nlet a;"),
+        (Module::Esm, "for (;;);\nexport const handler = () => 1", "let a;\nexport { nope };"),
+    ] {
+        let answered = answers(module, &Handler::default(), good, vec![check.clone(), check.clone()]);
+        for answer in answered {
+            let compiled = compiled(answer.as_bytes()).unwrap();
+            assert_eq!((compiled.module, compiled.fault), (module, None), "{good}");
+        }
+        let answered = answers(module, &Handler::default(), bad, vec![check.clone()]);
+        let refusal = compiled(answered[0].as_bytes()).unwrap().fault.unwrap();
+        assert_eq!(refusal.line, Some(2), "{bad}: {refusal:?}");
+        assert!(refusal.message.starts_with("SyntaxError: "), "{refusal:?}");
+    }
+    // No event is the question, and the code runs after it was asked.
+    let source = "exports.handler = (event) => event";
+    let requests = vec![check.clone(), request("handler", 1, &check)];
+    let answered = answers(Module::CommonJs, &Handler::default(), source, requests);
+    let ran = outcome(answered[1].as_bytes(), 1e6);
+    assert_eq!((ran.result.as_deref(), ran.cold_start), (Ok(r#"{"check":true}"#), true));
+}
+
+#[test]
+fn the_handler_that_was_found_is_called() {
+    let local = Handler { name: "greet".into(), local: true };
+    for (module, handler, source) in [
+        (Module::Python, Handler::named("greet"), "def greet(event):\n    return event"),
+        (Module::CommonJs, Handler::named("default"), "module.exports = (event) => event"),
+        (Module::CommonJs, Handler::named("greet"), "const greet = (event) => event"),
+        (Module::Esm, Handler::named("default"), "export default (event) => event"),
+        (Module::Esm, local, "import 'node:fs'; const greet = (event) => event"),
+    ] {
+        let answered = answers(module, &handler, source, vec![request(&handler.name, 1, &json!(7))]);
+        assert_eq!(outcome(answered[0].as_bytes(), 1e6).result.as_deref(), Ok("7"), "{source}");
+    }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
 use domain::{Function, FunctionId};
 use ports::{
-    Blobs, Change, Condition, Delivery, Durability, Invocation, Item, Key, Message, Page, Parts, PortError,
-    Query, Queue, Runtime, RuntimeError, Table, TableError, Write,
+    Blobs, Change, Condition, Delivery, Draft, Durability, Invocation, Item, Key, Message, Page, Parts,
+    PortError, Query, Queue, Runtime, RuntimeError, Table, TableError, Write,
 };
 
 /// What has been asked since the last look.
@@ -151,7 +152,12 @@ impl Queue for Recorded<dyn Queue> {
 
 #[async_trait]
 impl Runtime for Recorded<dyn Runtime> {
-    async fn deploy(&self, function: &Function) -> Result<(), RuntimeError> {
+    async fn check(&self, draft: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        self.asked.note("runtime:deploy");
+        self.port.check(draft).await
+    }
+
+    async fn deploy(&self, function: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
         self.asked.note("runtime:deploy");
         self.port.deploy(function).await
     }

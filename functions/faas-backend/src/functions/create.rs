@@ -48,28 +48,34 @@ pub struct FunctionCreate {
 
 impl Input for FunctionCreate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
+        extra(fields)
+    }
+
+    fn code(fields: &Fields<'_>) -> Option<(Language, String)> {
         let language = match fields.is_absent("runtime") {
             true => Some(Language::Python),
             false => fields.text("runtime").and_then(Language::of_label),
         };
-        extra(fields, language)
+        source(fields, language)
     }
 }
 
 /// What no schema can say of code and environment. Where the schema found nothing, the use case says what is left.
-pub(super) fn extra(fields: &Fields<'_>, language: Option<Language>) -> Vec<Fault> {
+pub(super) fn extra(fields: &Fields<'_>) -> Vec<Fault> {
     let mut found = Vec::new();
-    let source =
-        fields.text("code").and_then(|text| code::decoded(text).map_err(|fault| found.push(fault)).ok());
+    found.extend(fields.text("code").and_then(|text| code::decoded(text).err()));
     if fields.are_good() && found.is_empty() {
         return found;
     }
     let environment = fields.get("environmentVariables").cloned();
-    let environment = environment.and_then(|all| serde_json::from_value(all).ok());
-    let code = language.zip(source.as_deref());
-    found.extend(faults(code, environment.as_ref()));
+    found.extend(faults(environment.and_then(|all| serde_json::from_value(all).ok()).as_ref()));
     found.iter_mut().for_each(rename);
     found
+}
+
+/// The code, and what it is written in.
+pub(super) fn source(fields: &Fields<'_>, language: Option<Language>) -> Option<(Language, String)> {
+    Some((language?, code::decoded(fields.text("code")?).ok()?))
 }
 
 /// Saves a function and makes it ready to run.

@@ -59,7 +59,11 @@ pub struct FunctionUpdate {
 
 impl Input for FunctionUpdate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
-        create::extra(fields, fields.text("runtime").and_then(Language::of_label))
+        create::extra(fields)
+    }
+
+    fn code(fields: &Fields<'_>) -> Option<(Language, String)> {
+        create::source(fields, fields.text("runtime").and_then(Language::of_label))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use app::functions::{NewFunction, faults};
 use axum::extract::State;
-use domain::{Fault, Settings, WorkspaceId};
+use domain::{Fault, Language, Settings, WorkspaceId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -45,17 +45,19 @@ pub struct FunctionCreate {
 }
 
 impl Input for FunctionCreate {
-    /// What no schema can say of code and environment, beside what the schema found. Where it found nothing, the use
-    /// case says it.
+    /// What no schema can say of the environment, beside what the schema found. Where it found nothing, the use case says
+    /// it.
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
         if fields.are_good() {
             return Vec::new();
         }
-        let read = |name| fields.get(name).cloned();
-        let language = read("runtime").and_then(|runtime| serde_json::from_value::<Runtime>(runtime).ok());
-        let code = language.zip(fields.text("code")).map(|(language, code)| (language.into(), code));
-        let environment = read("environment").and_then(|all| serde_json::from_value(all).ok());
-        faults(code, environment.as_ref())
+        let environment = fields.get("environment").cloned();
+        faults(environment.and_then(|all| serde_json::from_value(all).ok()).as_ref())
+    }
+
+    fn code(fields: &Fields<'_>) -> Option<(Language, String)> {
+        let runtime = serde_json::from_value::<Runtime>(fields.get("runtime")?.clone()).ok()?;
+        Some((runtime.into(), fields.text("code")?.to_owned()))
     }
 }
 

@@ -195,11 +195,11 @@ async fn code_that_cannot_run_is_refused_with_its_place() {
     for (runtime, code, place) in [
         ("PYTHON", "def handler(event):\n    return (1\n", "line"),
         ("PYTHON", "def handler(event):\n  x = 1\n    y = 2\n", "line 3"),
-        ("PYTHON", "def main(event):\n    return 1\n", "handler"),
+        ("PYTHON", "def a(x): pass\ndef b(x): pass\n", "handler"),
         ("PYTHON", "", "handler"),
         ("NODEJS", "exports.handler = async (event) => { return {;", "line 1"),
         ("NODEJS", "\n\nlet x = ;", "line 3"),
-        ("NODEJS", "module.exports.main = () => 1;", "handler"),
+        ("NODEJS", "module.exports.other = 1;", "handler"),
     ] {
         let new = json!({"name": unique("f"), "runtime": runtime, "code": code, "workspace_id": workspace});
         let refused = user.post("/functions/", &new).await.expect(422);

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
+mod checks;
 mod functions;
 mod handlers;
 mod idempotency;

@@ -11,7 +11,7 @@ use runtime::protocol;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, timeout};
 
-use super::super::interpreter::Interpreter;
+use super::super::interpreter::{Interpreter, Purpose};
 use super::super::launch::{self, Launcher};
 use super::super::wire::read_frame;
 use super::{FAR_LOOK, Worker};
@@ -47,7 +47,7 @@ pub(in crate::pool) struct Start<'a> {
     /// As for [`Interpreter::arguments`].
     pub(in crate::pool) heap_mb: Option<u32>,
     /// As for [`Interpreter::arguments`].
-    pub(in crate::pool) awaited: bool,
+    pub(in crate::pool) purpose: Purpose,
     /// Variables that are to be there from the start.
     pub(in crate::pool) environment: &'a BTreeMap<String, String>,
     /// How long it may take.
@@ -87,7 +87,7 @@ impl Workshop {
     pub(in crate::pool) async fn start(
         &self,
         interpreter: &Interpreter,
-        Start { heap_mb, awaited, environment, within }: Start<'_>,
+        Start { heap_mb, purpose, environment, within }: Start<'_>,
     ) -> Result<Worker, NotStarted> {
         let program = interpreter.program.display();
         let says = |error: io::Error| NotStarted::Platform(format!("starting {program}: {error}"));
@@ -102,7 +102,7 @@ impl Workshop {
         };
         let mut command = self.sandbox.command(&Confined {
             program: &interpreter.program,
-            arguments: interpreter.arguments(heap_mb, awaited, environment),
+            arguments: interpreter.arguments(heap_mb, purpose, environment),
             shim: Some(&interpreter.shim),
             libraries: &interpreter.libraries,
             hidden: &interpreter.hidden,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::function::{Checked, CodeFault, Handler, Module};
 use domain::job::Outcome;
 use domain::{Function, FunctionId, Logs};
-use ports::{Invocation, Runtime, RuntimeError};
+use ports::{Draft, Invocation, Runtime, RuntimeError};
 
 use super::table::StormyTable;
 use super::world::World;
@@ -21,8 +22,12 @@ pub(crate) const FAILED: &str = "ValueError: not today";
 
 #[async_trait]
 impl Runtime for StormyRuntime {
-    async fn deploy(&self, _: &Function) -> Result<(), RuntimeError> {
-        Ok(())
+    async fn check(&self, _: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        Ok(Ok(Checked { module: Module::Python, handler: Handler::default() }))
+    }
+
+    async fn deploy(&self, _: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
+        Ok(Ok(()))
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {

@@ -9,6 +9,7 @@ use aws_sdk_lambda::types::{FunctionCode, LastUpdateStatus, State};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use domain::function::CodeFault;
 use ports::RuntimeError;
 
 use super::package::Package;
@@ -50,8 +51,14 @@ impl LambdaRuntime {
         Ok(there.is_some_and(|there| is_settled(&there).is_ok()))
     }
 
-    /// Deploys the release from its package, which lies in the blob store already.
-    pub(super) async fn publish(&self, release: &Release<'_>, package: &Package) -> Result<(), RuntimeError> {
+    /// Deploys the release from its package, which lies in the blob store already, and is made of `source`. If that can't
+    /// be compiled, says why, and nothing is called that wasn't before.
+    pub(super) async fn publish(
+        &self,
+        release: &Release<'_>,
+        package: &Package,
+        source: &str,
+    ) -> Result<Result<(), CodeFault>, RuntimeError> {
         let mut backoff = backoff();
         let version = until_done(&mut backoff, || async {
             match self.step(release, package).await? {
@@ -66,6 +73,10 @@ impl LambdaRuntime {
             is_settled(&there).map(Some)
         })
         .await?;
+        if let Some(fault) = self.compile(release, &version, source).await? {
+            self.withdraw(&release.function_name, &version).await;
+            return Ok(Err(fault));
+        }
         until_done(&mut backoff, || async { self.point_alias(release, &version).await.map(Some) }).await?;
         if let Err(Trouble::Passing(reason) | Trouble::Lasting(_, reason)) =
             self.prune(&release.function_name).await
@@ -73,7 +84,21 @@ impl LambdaRuntime {
             // They are in nobody's way; the next deployment tries again.
             tracing::warn!(function = release.function_name, reason, "old releases were left deployed");
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// Removes a version that nothing is to call.
+    async fn withdraw(&self, function: &str, version: &str) {
+        let request = self.client.delete_function().function_name(function).qualifier(version);
+        if let Err(error) = request.send().await {
+            // It is in nobody's way: it goes with the function.
+            tracing::warn!(
+                function,
+                version,
+                reason = describe(&error),
+                "a refused version was left deployed"
+            );
+        }
     }
 
     /// Looks, and makes one step.

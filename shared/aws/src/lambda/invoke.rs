@@ -17,10 +17,12 @@ use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use domain::function::CodeFault;
 use domain::job::Outcome;
 use domain::{Logs, Settings};
 use ports::{Invocation, RuntimeError};
-use runtime::envelope::{Context, request};
+use runtime::check::without_mark;
+use runtime::envelope::{CHECK, Context, compiled, request};
 
 use super::deploy::backoff;
 use super::outcome;
@@ -63,7 +65,9 @@ impl LambdaRuntime {
             match self.send(&release, &alias, payload.clone(), &invocation.settings).await {
                 Ok(answer) => return Ok(outcome::of(answer, &invocation.settings, begun.elapsed())),
                 Err(Refusal::Missing) if !deployed => {
-                    self.deploy_release(&release).await?;
+                    if let Err(fault) = self.deploy_release(&release).await? {
+                        return Ok(not_begun(fault.to_string()));
+                    }
                     deployed = true;
                 }
                 Err(Refusal::Missing) => {
@@ -89,6 +93,39 @@ impl LambdaRuntime {
                 }
             }
         }
+    }
+
+    /// What the interpreter of this version of Lambda's has against the code, if anything. The code isn't run.
+    pub(super) async fn compile(
+        &self,
+        release: &Release<'_>,
+        version: &str,
+        source: &str,
+    ) -> Result<Option<CodeFault>, RuntimeError> {
+        let interpreter = super::interpreter(release.version.language);
+        let mut patience = backoff();
+        let answer = loop {
+            match self.send(release, version, Blob::new(CHECK), release.settings).await {
+                Ok(answer) => break answer,
+                Err(Refusal::Missing | Refusal::NotReady(_) | Refusal::Busy(_)) if patience.wait().await => {}
+                Err(Refusal::Busy(retry_after)) => return Err(RuntimeError::Busy { retry_after }),
+                Err(Refusal::Missing) => return Err(failed(UNCHECKED, "the new version is not found")),
+                Err(Refusal::NotReady(reason) | Refusal::Failed(reason)) => {
+                    return Err(failed(UNCHECKED, reason));
+                }
+            }
+        };
+        if answer.function_error.is_some() {
+            // Nothing but the compiler was at work: what it died of, or had no time or memory for, is the code.
+            let ended =
+                outcome::of(answer, release.settings, Duration::ZERO).result.err().unwrap_or_default();
+            let message = format!("{interpreter} can't compile the code: {ended}");
+            return Ok(Some(CodeFault { line: 1, column: 1, message }));
+        }
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        let compiled =
+            compiled(&payload).ok_or_else(|| failed(UNCHECKED, "the shim's answer makes no sense"))?;
+        Ok(runtime::check::fault(without_mark(source), interpreter, compiled))
     }
 
     /// Sends it once.
@@ -130,15 +167,20 @@ fn payload(invocation: &Invocation) -> Result<Blob, RuntimeError> {
         attempt: invocation.attempt,
         memory_mb: invocation.settings.memory_mb,
     };
-    let payload = request(&context, &invocation.event);
+    let payload = request(&invocation.version.handler.name, &context, &invocation.event);
     payload.map(Blob::new).map_err(|error| failed("The event is not JSON", error))
 }
 
+const UNCHECKED: &str = "AWS Lambda could not check the code; try again";
+
 fn too_large(bytes: usize) -> Outcome {
-    let error = format!(
+    not_begun(format!(
         "The event is too large: with what goes with it it makes {bytes} bytes, and {MAX_PAYLOAD} are the most. \
          Send less, or an address to fetch it from."
-    );
+    ))
+}
+
+fn not_begun(error: String) -> Outcome {
     Outcome { result: Err(error), logs: Logs::default(), duration: 0.0, cold_start: false }
 }
 

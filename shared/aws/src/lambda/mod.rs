@@ -15,8 +15,11 @@
 //! Lambda takes 6 MB and answers 6 MB. Events came in by that way already, and large results come packed; what still
 //! doesn't fit fails the run with an error that says so. See [`invoke`](self) for why it doesn't go through S3.
 //!
+//! Between publishing a release and giving it its alias, its shim is asked to compile the code, which it doesn't run. What
+//! it refuses gets no alias, and is withdrawn.
+//!
 //! Needs of IAM, on functions that begin with the prefix: to invoke `lambda:InvokeFunction`; to deploy (and so to
-//! invoke what isn't there) `lambda:GetFunctionConfiguration`, `CreateFunction`, `UpdateFunctionCode`,
+//! invoke what isn't there) that and `lambda:GetFunctionConfiguration`, `CreateFunction`, `UpdateFunctionCode`,
 //! `UpdateFunctionConfiguration`, `PublishVersion`, `CreateAlias`, `UpdateAlias`, `ListAliases`, `DeleteAlias`,
 //! `DeleteFunction`, `iam:PassRole` on the execution role, and `s3:GetObject`, `s3:PutObject` on `code/*`; to remove
 //! `lambda:DeleteFunction` and `s3:DeleteObject` on `code/*`.
@@ -37,9 +40,11 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_lambda::Client;
+use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
-use domain::{Function, FunctionId, Settings, Version};
-use ports::{Blobs, Invocation, Runtime, RuntimeError};
+use domain::{Function, FunctionId, Language, Settings, Version};
+use ports::{Blobs, Draft, Invocation, Runtime, RuntimeError};
+use runtime::check::{self, Parser, guess, without_mark};
 
 use self::deploy::{Trouble, backoff, trouble, until_done};
 use self::package::Package;
@@ -63,6 +68,7 @@ pub struct LambdaRuntime {
     client: Client,
     deployment: Deployment,
     blobs: Arc<dyn Blobs>,
+    parser: Parser,
 }
 
 impl LambdaRuntime {
@@ -80,9 +86,16 @@ impl LambdaRuntime {
         Self::from_client(Client::from_conf(config), deployment, blobs)
     }
 
+    /// The same, with this program to read code in place of this process's own.
+    #[must_use]
+    pub fn with_parser(self, program: &std::path::Path) -> Self {
+        Self { parser: Parser::new(program), ..self }
+    }
+
     /// The client must not try again by itself.
     fn from_client(client: Client, deployment: Deployment, blobs: Arc<dyn Blobs>) -> Self {
-        Self { client, deployment, blobs }
+        // What this program is, whatever becomes of its file.
+        Self { client, deployment, blobs, parser: Parser::new("/proc/self/exe") }
     }
 
     fn function_name(&self, id: FunctionId) -> String {
@@ -98,28 +111,36 @@ impl LambdaRuntime {
         }
     }
 
-    /// Deploys the release, whatever is there.
-    async fn deploy_release(&self, release: &Release<'_>) -> Result<(), RuntimeError> {
+    /// Deploys the release, whatever is there. The fault is the code's.
+    async fn deploy_release(&self, release: &Release<'_>) -> Result<Result<(), CodeFault>, RuntimeError> {
         let version = release.version;
         let unreadable = |error| failed("The function's code could not be read; try again", error);
         let source = self.blobs.get(&version.code_key).await.map_err(unreadable)?.ok_or_else(|| {
             failed(&format!("The code of version {} is gone", version.version), &version.code_key)
         })?;
-        let files = runtime::package::lambda_files(version.module, &source);
+        let files = runtime::package::lambda_files(version.module, &version.handler, &source);
         let package =
             Package::new(files).map_err(|error| failed("The function's code can't be zipped", error))?;
         let stored = self.blobs.put(&package.key(version.function_id), package.bytes.clone()).await;
         stored.map_err(|error| failed("The function's code could not be stored; try again", error))?;
-        self.publish(release, &package).await
+        self.publish(release, &package, &String::from_utf8_lossy(&source)).await
     }
 }
 
 #[async_trait]
 impl Runtime for LambdaRuntime {
-    async fn deploy(&self, function: &Function) -> Result<(), RuntimeError> {
+    /// Its interpreter can be asked only once the code is deployed. Until then the parser says what it can.
+    async fn check(&self, draft: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        let source = without_mark(draft.code);
+        let readings = self.parser.read(interpreter(draft.language), source).await;
+        let readings = readings.map_err(|error| failed("The code could not be checked; try again", error))?;
+        Ok(guess(source, readings.as_deref()))
+    }
+
+    async fn deploy(&self, function: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
         let release = self.release(&function.current, &function.settings);
         if matches!(self.is_deployed(&release).await, Ok(true)) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         self.deploy_release(&release).await
     }
@@ -151,6 +172,15 @@ impl Runtime for LambdaRuntime {
             }
         }
     }
+}
+
+/// What user code runs on; see [`Release::runtime`](release::Release::runtime).
+fn interpreter(language: Language) -> check::Version {
+    let (major, minor) = match language {
+        Language::Python => (3, 13),
+        Language::Nodejs => (22, 0),
+    };
+    check::Version { language, major, minor }
 }
 
 /// A fault whose text an owner may read. The reason, which names accounts and roles, is only logged.

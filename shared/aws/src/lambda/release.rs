@@ -55,7 +55,7 @@ impl Release<'_> {
             add(value);
         }
         // The shim: all that is packed but the source.
-        for (name, bytes) in runtime::package::lambda_files(self.version.module, b"") {
+        for (name, bytes) in runtime::package::lambda_files(self.version.module, &self.version.handler, b"") {
             add(name);
             add(&String::from_utf8_lossy(&bytes));
         }

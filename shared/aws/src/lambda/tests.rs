@@ -15,7 +15,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{EnvironmentResponse, LastUpdateStatus, State};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use bytes::Bytes;
-use domain::function::Module;
+use domain::function::{Handler, Module};
 use domain::{JobId, Language, Timestamp, WorkspaceId};
 use ports::PortError;
 
@@ -55,6 +55,7 @@ fn version() -> Version {
         version: 3,
         language: Language::Python,
         module: Module::Python,
+        handler: Handler::default(),
         code_key: "code/source".into(),
         code_sha256: "ab".repeat(32),
         code_size: SOURCE.len(),
@@ -90,7 +91,8 @@ async fn runtime(rules: &[&Rule]) -> LambdaRuntime {
 }
 
 fn package() -> Package {
-    Package::new(::runtime::package::lambda_files(Module::Python, SOURCE.as_bytes())).unwrap()
+    Package::new(::runtime::package::lambda_files(Module::Python, &Handler::default(), SOURCE.as_bytes()))
+        .unwrap()
 }
 
 /// What Lambda has, once it is as version 3 with default settings wants it.
@@ -135,6 +137,19 @@ fn publishes() -> Rule {
         })
         .then_output(|| PublishVersionOutput::builder().version("7").build())
 }
+
+/// What was published, and has no alias yet, is asked to compile the code and nothing else.
+fn compiles(answer: &'static str) -> Rule {
+    mock!(Client::invoke)
+        .match_requests(|input| {
+            input.qualifier() == Some("7")
+                && input.payload().is_some_and(|payload| payload.as_ref() == br#"{"check":true}"#)
+        })
+        .then_output(move || InvokeOutput::builder().status_code(200).payload(Blob::new(answer)).build())
+}
+
+const COMPILED: &str = r#"{"compiled":"{\"module\":\"python\",\"fault\":null}"}"#;
+const REFUSED: &str = r#"{"compiled":"{\"module\":\"python\",\"fault\":{\"message\":\"SyntaxError: no\",\"line\":2,\"column\":3}}"}"#;
 
 /// The alias points to what was published.
 fn points() -> Rule {
@@ -184,8 +199,10 @@ async fn what_is_missing_is_made_waited_for_and_called() {
         .output(pending)
         .output(wanted)
         .build();
-    let (publishes, points, lists, answers) = (publishes(), points(), lists(), answers());
-    let rules = [&missing, &absent, &creates, &settles, &publishes, &published, &points, &lists, &answers];
+    let (publishes, compiles, points) = (publishes(), compiles(COMPILED), points());
+    let (lists, answers) = (lists(), answers());
+    let rules =
+        [&missing, &absent, &creates, &settles, &publishes, &published, &compiles, &points, &lists, &answers];
     let runtime = runtime(&rules).await;
     let outcome = runtime.invoke(invocation("{}", Duration::ZERO)).await.unwrap();
     assert_eq!(outcome.result.as_deref(), Ok("42"));
@@ -229,7 +246,8 @@ async fn another_deployment_under_way_is_waited_for() {
         .then_output(|| UpdateFunctionConfigurationOutput::builder().build());
     let settles = looks(false).sequence().output(wanted).build();
     let published = looks(true).sequence().output(wanted).build();
-    let (publishes, points, lists, answers) = (publishes(), points(), lists(), answers());
+    let (publishes, compiles, points) = (publishes(), compiles(COMPILED), points());
+    let (lists, answers) = (lists(), answers());
     let runtime = runtime(&[
         &missing,
         &looks_first,
@@ -241,6 +259,7 @@ async fn another_deployment_under_way_is_waited_for() {
         &settles,
         &publishes,
         &published,
+        &compiles,
         &points,
         &lists,
         &answers,
@@ -338,4 +357,71 @@ async fn everything_that_makes_a_release_is_in_its_alias() {
     let all: std::collections::HashSet<_> = others.iter().chain([&plain]).collect();
     assert_eq!(all.len(), 7);
     assert!(all.iter().all(|alias| alias.len() <= 128));
+}
+
+fn function() -> Function {
+    Function {
+        id: version().function_id,
+        workspace_id: WorkspaceId::from_random([1; 16]),
+        owner_id: domain::UserId(1),
+        name: "f".into(),
+        name_key: None,
+        description: String::new(),
+        execution_type: domain::ExecutionType::Sync,
+        endpoint: "/f".into(),
+        public: false,
+        http_methods: None,
+        runtime_label: None,
+        status: domain::Status::Pending,
+        status_reason: None,
+        settings: Settings::default(),
+        latest_version: 3,
+        current: version(),
+        revision: 1,
+        created_at: Timestamp::from_millis(0),
+        updated_at: Timestamp::from_millis(0),
+        deployed_at: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn code_that_the_interpreter_refuses_gets_no_alias_and_is_withdrawn() {
+    let died = || {
+        let payload =
+            r#"{"errorMessage":"RequestId: 1 Error: Runtime exited with error: signal: segmentation fault"}"#;
+        InvokeOutput::builder().function_error("Unhandled").payload(Blob::new(payload)).build()
+    };
+    let died = mock!(Client::invoke).sequence().output(died).build();
+    for (asked, place, text) in
+        [(compiles(REFUSED), (2, 3), "SyntaxError: no"), (died, (1, 1), "Python 3.13 can't compile the code")]
+    {
+        let absent = looks(true).sequence().http_status(404, error("ResourceNotFoundException")).build();
+        let settled = looks(false).sequence().output(wanted).build();
+        let (publishes, published) = (publishes(), looks(true).sequence().output(wanted).build());
+        let withdraws = mock!(Client::delete_function)
+            .match_requests(|input| input.qualifier() == Some("7"))
+            .then_output(|| {
+                aws_sdk_lambda::operation::delete_function::DeleteFunctionOutput::builder().build()
+            });
+        let rules = [&absent, &settled, &publishes, &published, &asked, &withdraws];
+        let fault = runtime(&rules).await.deploy(&function()).await.unwrap().unwrap_err();
+        assert_eq!((fault.line, fault.column), place, "{fault}");
+        assert!(fault.message.contains(text), "{fault}");
+        assert!(rules.iter().all(|rule| rule.num_calls() == 1));
+    }
+}
+
+/// Neither is it taken then, nor is it the code's fault.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_could_not_be_made_fails_the_deployment() {
+    let strange = compiles(r#"{"output":"42"}"#);
+    let lost = mock!(Client::invoke).sequence().http_status(500, error("ServiceException")).build();
+    for asked in [strange, lost] {
+        let absent = looks(true).sequence().http_status(404, error("ResourceNotFoundException")).build();
+        let settled = looks(false).sequence().output(wanted).build();
+        let (publishes, published) = (publishes(), looks(true).sequence().output(wanted).build());
+        let rules = [&absent, &settled, &publishes, &published, &asked];
+        let fault = runtime(&rules).await.deploy(&function()).await.unwrap_err();
+        assert_eq!(fault.to_string(), "AWS Lambda could not check the code; try again");
+    }
 }

@@ -42,6 +42,7 @@ impl Platform {
             function_name_prefix: setting("fr-test-user-"),
             execution_role_arn: setting("arn:aws:iam::000000000000:role/user"),
             s3_path_style: true,
+            parser: Some(testkit::Server::binary()),
             ..aws::Config::default()
         };
         // A run is either always or never over within the grace, however busy this machine is.

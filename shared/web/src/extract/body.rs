@@ -1,8 +1,10 @@
 //! Request bodies.
 
+use std::any::Any;
+
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use domain::Fault;
+use domain::{Fault, Language};
 use utoipa::IntoParams;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
@@ -10,12 +12,18 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::extract::params;
 use crate::layers::body::read;
 use crate::validate::{self, Input};
-use crate::{Error, json};
+use crate::{AppState, Error, json};
 
 /// What a request's body is read into: an [`Input`], an optional one, or [`RawJson`].
 pub trait FromBody: Sized {
     /// Of the bytes, or every fault of them.
     fn from_body(bytes: Bytes) -> Result<Self, Vec<Fault>>;
+
+    /// A function's code in bytes that these faults were found in; see [`Input::code`].
+    fn code_in(bytes: &Bytes, faults: &[Fault]) -> Option<(Language, String)> {
+        let _ = (bytes, faults);
+        None
+    }
 }
 
 impl<T: Input> FromBody for T {
@@ -25,6 +33,24 @@ impl<T: Input> FromBody for T {
         }
         validate::body(json::parse(&bytes).map_err(|fault| vec![fault])?)
     }
+
+    fn code_in(bytes: &Bytes, faults: &[Fault]) -> Option<(Language, String)> {
+        validate::code_in::<T>(&json::parse(bytes).ok()?, faults)
+    }
+}
+
+/// Reads a body. Where it is at fault, what is wrong with the code in it is told too.
+async fn read_as<T: FromBody>(bytes: Bytes, state: &(dyn Any + Send + Sync)) -> Result<T, Vec<Fault>> {
+    let mut faults = match T::from_body(bytes.clone()) {
+        Ok(body) => return Ok(body),
+        Err(faults) => faults,
+    };
+    if let Some(state) = state.downcast_ref::<AppState>()
+        && let Some((language, code)) = T::code_in(&bytes, &faults)
+    {
+        faults.extend(state.app.code_faults(language, code).await);
+    }
+    Err(faults)
 }
 
 /// No body, or `null`, is `None`.
@@ -85,12 +111,12 @@ fn is_blank(bytes: &[u8]) -> bool {
 #[derive(Clone, Debug)]
 pub struct Body<T>(pub T);
 
-impl<S: Send + Sync, T: FromBody> FromRequest<S> for Body<T> {
+impl<S: Send + Sync + 'static, T: FromBody> FromRequest<S> for Body<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let bytes = read(request.into_body()).await?;
-        T::from_body(bytes).map(Self).map_err(|faults| domain::Error::invalid(faults).into())
+        read_as(bytes, state).await.map(Self).map_err(|faults| domain::Error::invalid(faults).into())
     }
 }
 
@@ -105,17 +131,17 @@ pub struct PathBody<P, B> {
 
 impl<S, P, B> FromRequest<S> for PathBody<P, B>
 where
-    S: Send + Sync,
-    P: serde::de::DeserializeOwned + IntoParams + 'static,
+    S: Send + Sync + 'static,
+    P: serde::de::DeserializeOwned + IntoParams + Send + 'static,
     B: FromBody,
 {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let (mut parts, body) = request.into_parts();
         let bytes = read(body).await?;
         let path = params::path(&mut parts).await;
-        let body = B::from_body(bytes);
+        let body = read_as(bytes, state).await;
         params::both(path, body).map(|(path, body)| Self { path, body })
     }
 }

@@ -11,7 +11,7 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::{Fault, Loc};
+use domain::{Fault, Language, Loc};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -37,6 +37,13 @@ pub trait Input: DeserializeOwned + ToSchema + 'static {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
         let _ = fields;
         Vec::new()
+    }
+
+    /// A function's code in it, which is then checked beside the other faults, where there are any. Where there are none,
+    /// whoever saves it checks it.
+    fn code(fields: &Fields<'_>) -> Option<(Language, String)> {
+        let _ = fields;
+        None
     }
 }
 
@@ -84,6 +91,11 @@ pub fn body<T: Input>(mut value: Value) -> Result<T, Vec<Fault>> {
         faults.extend(extra);
     }
     read("body", value, faults)
+}
+
+/// The [code](Input::code) in a body that these faults were found in.
+pub(crate) fn code_in<T: Input>(value: &Value, faults: &[Fault]) -> Option<(Language, String)> {
+    value.as_object().and_then(|map| T::code(&Fields { map, faults }))
 }
 
 /// A required body that isn't there.

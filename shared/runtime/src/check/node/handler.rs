@@ -1,37 +1,23 @@
-//! Whether a script or a module exports `handler`.
+//! What a script or a module offers for a handler.
 
+use domain::function::{CodeFault, Handler};
 use oxc_ast::ast::{
-    AssignmentExpression, AssignmentTarget, ExportDefaultDeclarationKind, Expression, MemberExpression,
-    ObjectExpression, ObjectPropertyKind, Statement,
+    Declaration, ExportDefaultDeclarationKind, Expression, FormalParameters, Statement, VariableDeclaration,
 };
+use oxc_span::GetSpan;
+use oxc_syntax::module_record::ExportExportName;
 
 use super::Parsed;
-use crate::check::{CodeFault, at};
+use super::exports::{Exports, Holds, Value};
+use crate::check::choice::{Candidate, Offer, Takes};
 
-/// Names that people use elsewhere for what is `handler` here.
-const NEAR_MISSES: [&str; 7] =
-    ["Handler", "handle", "main", "lambdaHandler", "lambda_handler", "functionHandler", "run"];
+const OF_SCRIPT: &str = "There is no handler. Export one: exports.handler = async (event, context) => { … }";
+const OF_MODULE: &str =
+    "There is no handler. Export one: export async function handler(event, context) { … }";
 
-/// What was found.
-pub(super) enum Found {
-    /// A handler; or exports that only running the code can tell.
-    Handler,
-    /// None. What is missing, and how to put it right.
-    Missing(String),
-}
-
-pub(super) fn verdict(source: &str, found: Found) -> Result<(), CodeFault> {
-    match found {
-        Found::Handler => Ok(()),
-        Found::Missing(message) => Err(at(source, 0, message)),
-    }
-}
-
-/// Of a script: `exports.handler = …`, `module.exports = {handler}`, or a `handler` at the top.
-pub(super) fn of_script(parsed: Parsed<'_, '_>) -> Found {
-    if top_level(&parsed, "handler") {
-        return Found::Handler;
-    }
+/// Of a script: `exports.handler = …`, `module.exports = {handler}`, `module.exports = …`, or a function at the top.
+pub(super) fn of_script<'a>(source: &str, parsed: Parsed<'_, 'a>) -> Result<Handler, CodeFault> {
+    let mut offer = Offer { candidates: at_the_top(&parsed, false), ..Offer::default() };
     let mut exports = Exports::default();
     exports.statements(&parsed.program.body);
     let is_exports = |name: &str| matches!(name, "exports" | "module");
@@ -39,190 +25,136 @@ pub(super) fn of_script(parsed: Parsed<'_, '_>) -> Found {
     let uses: usize =
         uses.iter().filter(|(name, _)| is_exports(name.as_str())).map(|(_, all)| all.len()).sum();
     // A use of `exports` or `module` that is none of the plain forms may export anything.
-    if exports.handler || exports.dynamic || uses > exports.plain {
-        return Found::Handler;
+    offer.dynamic = exports.dynamic || uses > exports.plain;
+    let is_function = |name: &str| {
+        let named = offer.candidates.iter().rev().find(|candidate| candidate.name == name);
+        named.map(|candidate| candidate.takes.clone()).filter(|takes| *takes != Takes::Unknown)
+    };
+    match exports.whole {
+        Some(Holds::Function) => offer.whole = true,
+        Some(Holds::Named(name)) if is_function(name).is_some() => offer.whole = true,
+        Some(Holds::Named(_)) => offer.dynamic = true,
+        _ => {}
     }
-    let expected = "There is no handler. Export one: exports.handler = async (event, context) => { … }";
-    Found::Missing(match near_miss(&parsed) {
-        _ if exports.itself => {
-            "There is no handler: module.exports is a function itself. Write module.exports = { handler: … }"
-                .into()
-        }
-        Some(name) => format!("{expected}. Rename `{name}` to `handler`, or add `exports.handler = {name}`"),
-        None => expected.into(),
-    })
+    let exported = exports.names.into_iter().map(|(name, offset, value)| {
+        let takes = match value {
+            Value::Named(other) => is_function(other).unwrap_or(Takes::Unknown),
+            Value::Takes(takes) => takes,
+        };
+        Candidate { name, offset, takes, local: false }
+    });
+    let exported: Vec<_> = exported.collect();
+    offer.candidates.extend(exported);
+    offer.choose(source, OF_SCRIPT)
 }
 
-/// Of a module: an export of that name, or a default export that has it.
-pub(super) fn of_module(parsed: Parsed<'_, '_>) -> Found {
+/// Of a module: what it exports, or a function at the top.
+pub(super) fn of_module<'a>(source: &str, parsed: Parsed<'_, 'a>) -> Result<Handler, CodeFault> {
+    let mut offer = Offer { candidates: at_the_top(&parsed, true), ..Offer::default() };
+    let takes = |name: &str| {
+        let named = offer.candidates.iter().rev().find(|candidate| candidate.name == name);
+        named.map_or(Takes::Unknown, |candidate| candidate.takes.clone())
+    };
+    let mut exported = Vec::new();
+    let mut export = |name: &'a str, offset: u32, takes| {
+        exported.push(Candidate { name, offset: offset as usize, takes, local: false });
+    };
     let record = parsed.record;
-    let named = record.exported_bindings.iter().any(|(name, _)| name.as_str() == "handler");
-    // What a star brings is not known here.
-    if named || !record.star_export_entries.is_empty() {
-        return Found::Handler;
+    for entry in record.local_export_entries.iter().chain(&record.indirect_export_entries) {
+        if let ExportExportName::Name(name) = &entry.export_name {
+            let local = entry.local_name.name();
+            export(name.name.as_str(), name.span.start, local.map_or(Takes::Unknown, |local| takes(&local)));
+        }
     }
+    // What a star brings is not known here.
+    offer.vague = !record.star_export_entries.is_empty();
     let default = parsed.program.body.iter().find_map(|statement| match statement {
         Statement::ExportDefaultDeclaration(default) => Some(&default.declaration),
         _ => None,
     });
-    let is_function = match default {
-        None => false,
-        Some(ExportDefaultDeclarationKind::FunctionDeclaration(_)) => true,
-        Some(ExportDefaultDeclarationKind::ClassDeclaration(_)) => true,
-        Some(other) => match other.as_expression().map(value_has_handler) {
-            Some(Holds::Yes | Holds::Perhaps) => return Found::Handler,
-            Some(Holds::No { itself }) => itself,
-            None => false,
-        },
-    };
-    let expected = "There is no handler. Export one: export async function handler(event, context) { … }";
-    Found::Missing(match near_miss(&parsed) {
-        _ if top_level(&parsed, "handler") => {
-            "`handler` is not exported. Write `export` before it, or add `export { handler };`".into()
-        }
-        _ if is_function => {
-            "There is no export named `handler`, only a default one. Write `export async function handler` in place of \
-             `export default`"
-                .into()
-        }
-        Some(name) => format!("{expected}. Or add `export {{ {name} as handler }};`"),
-        None => expected.into(),
-    })
-}
-
-fn top_level(parsed: &Parsed<'_, '_>, name: &str) -> bool {
-    let scoping = parsed.scoping;
-    scoping.iter_bindings_in(scoping.root_scope_id()).any(|symbol| scoping.symbol_name(symbol) == name)
-}
-
-fn near_miss(parsed: &Parsed<'_, '_>) -> Option<&'static str> {
-    NEAR_MISSES.into_iter().find(|name| top_level(parsed, name))
-}
-
-/// Whether a value has a property `handler`.
-enum Holds {
-    Yes,
-    /// Only running the code can tell.
-    Perhaps,
-    /// `itself`: it is a function, and was perhaps meant to be the handler.
-    No {
-        itself: bool,
-    },
-}
-
-fn value_has_handler(value: &Expression<'_>) -> Holds {
-    match value.without_parentheses() {
-        Expression::ObjectExpression(object) => object_has_handler(object),
-        Expression::FunctionExpression(_)
-        | Expression::ArrowFunctionExpression(_)
-        | Expression::ClassExpression(_) => Holds::No { itself: true },
-        Expression::AssignmentExpression(inner) => value_has_handler(&inner.right),
-        literal if literal.is_literal() => Holds::No { itself: false },
-        _ => Holds::Perhaps,
-    }
-}
-
-fn object_has_handler(object: &ObjectExpression<'_>) -> Holds {
-    let mut holds = Holds::No { itself: false };
-    for property in &object.properties {
-        match property {
-            ObjectPropertyKind::SpreadProperty(_) => holds = Holds::Perhaps,
-            ObjectPropertyKind::ObjectProperty(property) => match property.key.static_name() {
-                Some(name) if name == "handler" => return Holds::Yes,
-                Some(_) => {}
-                None => holds = Holds::Perhaps,
-            },
-        }
-    }
-    holds
-}
-
-/// What a script's own statements export.
-#[derive(Default)]
-struct Exports {
-    handler: bool,
-    /// Something is exported that only running the code can tell.
-    dynamic: bool,
-    /// `module.exports` is a function.
-    itself: bool,
-    /// How many uses of `exports` and `module` are accounted for.
-    plain: usize,
-}
-
-/// What an assignment assigns to.
-enum Place<'a> {
-    /// `exports.name`, `module.exports.name`.
-    Name(&'a str),
-    /// `module.exports`, `exports`.
-    Whole,
-    /// Something else.
-    Other,
-}
-
-impl Exports {
-    fn statements(&mut self, body: &[Statement<'_>]) {
-        for statement in body {
-            match statement {
-                Statement::ExpressionStatement(statement) => self.expression(&statement.expression),
-                Statement::BlockStatement(block) => self.statements(&block.body),
-                Statement::IfStatement(branch) => {
-                    self.statements(std::slice::from_ref(&branch.consequent));
-                    self.statements(branch.alternate.as_slice());
-                }
-                Statement::TryStatement(attempt) => self.statements(&attempt.block.body),
-                _ => {}
-            }
-        }
-    }
-
-    fn expression(&mut self, expression: &Expression<'_>) {
-        match expression.without_parentheses() {
-            Expression::AssignmentExpression(assignment) => self.assignment(assignment),
-            Expression::SequenceExpression(sequence) => {
-                sequence.expressions.iter().for_each(|expression| self.expression(expression));
-            }
+    match default {
+        None | Some(ExportDefaultDeclarationKind::ClassDeclaration(_)) => {}
+        Some(ExportDefaultDeclarationKind::FunctionDeclaration(_)) => offer.whole = true,
+        Some(other) => match other.as_expression().map(Holds::of) {
+            Some(Holds::Function) => offer.whole = true,
+            Some(Holds::Named(name)) if takes(name) != Takes::Unknown => offer.whole = true,
+            Some(Holds::Object { handler: true, .. }) => export("handler", 0, Takes::Unknown),
+            Some(Holds::Named(_) | Holds::Perhaps | Holds::Object { open: true, .. }) => offer.dynamic = true,
             _ => {}
+        },
+    }
+    offer.candidates.extend(exported);
+    offer.choose(source, OF_MODULE)
+}
+
+/// What is declared at the top.
+fn at_the_top<'a>(parsed: &Parsed<'_, 'a>, local: bool) -> Vec<Candidate<'a>> {
+    let mut found = Vec::new();
+    // Whatever declares it, and wherever: `var`s, classes, imports.
+    let scoping = parsed.scoping;
+    for symbol in scoping.iter_bindings_in(scoping.root_scope_id()) {
+        if scoping.symbol_name(symbol) == "handler" {
+            let offset = scoping.symbol_span(symbol).start as usize;
+            found.push(Candidate { name: "handler", offset, takes: Takes::Unknown, local });
         }
     }
-
-    fn assignment(&mut self, assignment: &AssignmentExpression<'_>) {
-        match place(&assignment.left) {
-            Place::Name(name) => {
-                self.plain += 1;
-                self.handler |= name == "handler";
+    for statement in &parsed.program.body {
+        match statement {
+            Statement::ExportDeclaration(export) => declared(&export.declaration, local, &mut found),
+            other => {
+                other
+                    .as_declaration()
+                    .into_iter()
+                    .for_each(|declaration| declared(declaration, local, &mut found));
             }
-            Place::Whole => {
-                self.plain += 1;
-                match value_has_handler(&assignment.right) {
-                    Holds::Yes => self.handler = true,
-                    Holds::Perhaps => self.dynamic = true,
-                    Holds::No { itself } => self.itself |= itself,
-                }
-            }
-            Place::Other => {}
         }
-        // `module.exports = exports = …`
-        self.expression(&assignment.right);
+    }
+    found
+}
+
+fn declared<'a>(declaration: &Declaration<'a>, local: bool, found: &mut Vec<Candidate<'a>>) {
+    match declaration {
+        Declaration::FunctionDeclaration(function) => {
+            if let Some(id) = &function.id {
+                let (name, offset) = (id.name.as_str(), id.span.start as usize);
+                found.push(Candidate { name, offset, takes: takes(&function.params), local });
+            }
+        }
+        Declaration::VariableDeclaration(declaration) => variables(declaration, local, found),
+        _ => {}
     }
 }
 
-fn place<'a>(target: &'a AssignmentTarget<'_>) -> Place<'a> {
-    if let AssignmentTarget::AssignmentTargetIdentifier(name) = target {
-        return if name.name == "exports" { Place::Whole } else { Place::Other };
-    }
-    let Some(member) = target.as_member_expression() else { return Place::Other };
-    match member.static_property_name() {
-        Some("exports") if member.object().is_specific_id("module") => Place::Whole,
-        Some(name) if is_exports(member) => Place::Name(name),
-        _ => Place::Other,
+fn variables<'a>(declaration: &VariableDeclaration<'a>, local: bool, found: &mut Vec<Candidate<'a>>) {
+    for declarator in &declaration.declarations {
+        let Some(id) = declarator.id.get_binding_identifier() else { continue };
+        let Some(init) = &declarator.init else { continue };
+        let takes = match (function(init), Holds::of(init)) {
+            (Some(parameters), _) => takes(parameters),
+            (None, Holds::Named(_) | Holds::Perhaps) => Takes::Unknown,
+            _ => continue,
+        };
+        let (name, offset) = (id.name.as_str(), id.span().start as usize);
+        found.push(Candidate { name, offset, takes, local });
     }
 }
 
-/// Whether it is a member of `exports`, `module.exports` or the top-level `this`, which is the same.
-fn is_exports(member: &MemberExpression<'_>) -> bool {
-    match member.object().get_inner_expression() {
-        Expression::Identifier(name) => name.name == "exports",
-        Expression::ThisExpression(_) => true,
-        object => object.is_specific_member_access("module", "exports"),
+/// The parameters of a value that is a function.
+pub(super) fn function<'e, 'a>(value: &'e Expression<'a>) -> Option<&'e FormalParameters<'a>> {
+    match value.without_parentheses() {
+        Expression::FunctionExpression(function) => Some(&function.params),
+        Expression::ArrowFunctionExpression(arrow) => Some(&arrow.params),
+        _ => None,
+    }
+}
+
+/// How a function of these parameters is called. Any of JavaScript's can be called with anything.
+pub(super) fn takes(parameters: &FormalParameters<'_>) -> Takes {
+    let names: Vec<_> = parameters.items.iter().map(|item| item.pattern.get_identifier_name()).collect();
+    let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
+    match names.as_slice() {
+        [Some("event")] | [Some("event"), Some("context"), ..] if names.len() <= 3 => Takes::Event,
+        [_] | [_, _] => Takes::AsMany,
+        _ => Takes::Others,
     }
 }

@@ -1,76 +1,46 @@
-//! Whether a module defines `handler`, and whether it can be called with an event.
+//! What a Python module offers for a handler.
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{Alias, ExceptHandler, Expr, Parameters, Stmt};
 use ruff_text_size::{Ranged, TextSize};
 
-use crate::check::{CodeFault, at};
+use domain::function::{CodeFault, Handler};
+
+use crate::check::choice::{Candidate, Offer, Takes};
 
 const EXPECTED: &str = "There is no handler. Define one: def handler(event): …";
 
-/// Names that people use elsewhere for what is `handler` here.
-const NEAR_MISSES: [&str; 6] = ["lambda_handler", "main", "handle", "function_handler", "entrypoint", "app"];
-
-pub(super) fn check(source: &str, body: &[Stmt]) -> Result<(), CodeFault> {
-    let mut found = Found::default();
-    found.block(body);
-    match found.handler {
-        Some(Some((parameters, start))) => match unfit(parameters) {
-            Some(message) => Err(at(source, start.to_usize(), message)),
-            None => Ok(()),
-        },
-        Some(None) => Ok(()),
-        None if is_dynamic(body) => Ok(()),
-        None => Err(match found.near_miss {
-            Some(name) => {
-                at(source, 0, format!("{EXPECTED}. Rename `{name}` to `handler`, or add `handler = {name}`"))
-            }
-            None => at(source, 0, EXPECTED),
-        }),
-    }
+pub(super) fn find(source: &str, body: &[Stmt]) -> Result<Handler, CodeFault> {
+    let mut offer = Offer { dynamic: source.contains("handler") && is_dynamic(body), ..Offer::default() };
+    Found(&mut offer).block(body);
+    offer.choose(source, EXPECTED)
 }
-
-/// A function's parameters, and where they begin.
-type Signature<'a> = (Option<&'a Parameters>, TextSize);
 
 /// What the module's own statements bind.
-#[derive(Default)]
-struct Found<'a> {
-    /// The last `handler`; with its signature where that is known.
-    handler: Option<Option<Signature<'a>>>,
-    near_miss: Option<&'a str>,
-}
+struct Found<'o, 'a>(&'o mut Offer<'a>);
 
-impl<'a> Found<'a> {
+impl<'a> Found<'_, 'a> {
     fn block(&mut self, body: &'a [Stmt]) {
         for statement in body {
             self.statement(statement);
         }
     }
 
-    fn bind(&mut self, name: &str, signature: Option<Signature<'a>>) {
-        if name == "handler" {
-            self.handler = Some(signature);
-        }
-    }
-
-    fn callable(&mut self, name: &'a str) {
-        let is_near = name.eq_ignore_ascii_case("handler") || NEAR_MISSES.contains(&name);
-        if is_near && self.near_miss.is_none() {
-            self.near_miss = Some(name);
-        }
+    fn bind(&mut self, name: &'a str, at: TextSize, takes: Takes) {
+        self.0.candidates.push(Candidate { name, offset: at.to_usize(), takes, local: false });
     }
 
     fn statement(&mut self, statement: &'a Stmt) {
         match statement {
             Stmt::FunctionDef(function) => {
-                // A decorator may change what it takes.
-                let is_plain = function.decorator_list.is_empty();
-                let signature = (Some(&*function.parameters), function.name.start());
-                self.bind(&function.name, is_plain.then_some(signature));
-                self.callable(&function.name);
+                let takes = match takes(Some(&function.parameters)) {
+                    // A decorator may change what it takes.
+                    Takes::Not(_) if !function.decorator_list.is_empty() => Takes::Unknown,
+                    takes => takes,
+                };
+                self.bind(&function.name, function.name.start(), takes);
             }
-            Stmt::ClassDef(class) => self.bind(&class.name, None),
+            Stmt::ClassDef(class) => self.bind(&class.name, class.name.start(), Takes::Unknown),
             Stmt::Assign(assign) => {
                 for target in &assign.targets {
                     self.target(target, Some(&assign.value));
@@ -121,11 +91,13 @@ impl<'a> Found<'a> {
     fn target(&mut self, target: &'a Expr, value: Option<&'a Expr>) {
         match target {
             Expr::Name(name) => {
-                let signature = match value {
-                    Some(Expr::Lambda(lambda)) => Some((lambda.parameters.as_deref(), name.start())),
-                    _ => None,
+                let takes = match value {
+                    Some(Expr::Lambda(lambda)) => takes(lambda.parameters.as_deref()),
+                    // Not a function, whatever it is called.
+                    Some(value) if name.id != "handler" && is_data(value) => return,
+                    _ => Takes::Unknown,
                 };
-                self.bind(&name.id, signature);
+                self.bind(&name.id, name.start(), takes);
             }
             Expr::Tuple(tuple) => tuple.elts.iter().for_each(|target| self.target(target, None)),
             Expr::List(list) => list.elts.iter().for_each(|target| self.target(target, None)),
@@ -138,30 +110,46 @@ impl<'a> Found<'a> {
         for alias in names {
             let bound = alias.asname.as_ref().unwrap_or(&alias.name);
             // What a star brings is not known here.
-            let name = if alias.name.as_str() == "*" { "handler" } else { bound.as_str() };
-            self.bind(name, None);
+            if alias.name.as_str() == "*" {
+                self.0.vague = true;
+            } else {
+                self.bind(bound, bound.start(), Takes::Unknown);
+            }
         }
     }
 }
 
-/// What is wrong with a handler's parameters, if it can't be called with an event, or an event and a context.
-fn unfit(parameters: Option<&Parameters>) -> Option<String> {
+fn is_data(value: &Expr) -> bool {
+    value.is_literal_expr()
+        || matches!(
+            value,
+            Expr::List(_) | Expr::Dict(_) | Expr::Set(_) | Expr::Tuple(_) | Expr::FString(_) | Expr::BinOp(_)
+        )
+}
+
+/// How a function of these parameters can be called.
+fn takes(parameters: Option<&Parameters>) -> Takes {
     let none = "The handler takes no parameters; it is called with the event: def handler(event): …";
-    let Some(parameters) = parameters else { return Some(none.to_owned()) };
+    let Some(parameters) = parameters else { return Takes::Not(none.to_owned()) };
     let positional = || parameters.posonlyargs.iter().chain(&parameters.args);
     let required = positional().filter(|parameter| parameter.default.is_none()).count();
     if required > 2 {
-        return Some(format!(
+        return Takes::Not(format!(
             "The handler needs {required} parameters; it is called with two: def handler(event, context): …"
         ));
     }
     if let Some(keyword) = parameters.kwonlyargs.iter().find(|parameter| parameter.default.is_none()) {
         let name = &keyword.parameter.name;
-        return Some(format!(
+        return Takes::Not(format!(
             "The handler needs `{name}` by name; it is called by position. Give it a default"
         ));
     }
-    (positional().next().is_none() && parameters.vararg.is_none()).then(|| none.to_owned())
+    let mut names = positional().map(|parameter| parameter.parameter.name.as_str());
+    match (names.next(), names.next()) {
+        (Some("event"), None | Some("context")) => Takes::Event,
+        (None, _) if parameters.vararg.is_none() => Takes::Not(none.to_owned()),
+        _ => Takes::AsMany,
+    }
 }
 
 /// Whether names may be bound in ways that can't be read off the statements.

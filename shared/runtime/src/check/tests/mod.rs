@@ -1,2 +1,0 @@
-mod forms;
-mod hostile;
