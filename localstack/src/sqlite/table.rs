@@ -100,6 +100,14 @@ impl Table for SqliteTable {
         .await
     }
 
+    async fn get_many_shared(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Item>>>, TableError> {
+        let mut items = Vec::with_capacity(keys.len());
+        for key in keys {
+            items.push(self.get_shared(key).await?);
+        }
+        Ok(items)
+    }
+
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
         let search = Search::new(query)?;
         if self.shared.dirty.has_partition(query.index, &query.partition) {

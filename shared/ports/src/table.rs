@@ -232,6 +232,14 @@ pub trait Table: Send + Sync {
     /// The items at the keys, in their order; any number of them.
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError>;
 
+    /// The items at the keys, in their order, for reading only; see [`get_shared`](Self::get_shared).
+    async fn get_many_shared(&self, keys: &[Key]) -> Result<Vec<Option<Arc<Item>>>, TableError> {
+        if let [only] = keys {
+            return Ok(vec![self.get_shared(only).await?]);
+        }
+        Ok(self.get_many(keys).await?.into_iter().map(|item| item.map(Arc::new)).collect())
+    }
+
     /// Part of a partition.
     async fn query(&self, query: &Query) -> Result<Page, TableError>;
 
