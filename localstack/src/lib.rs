@@ -1,5 +1,6 @@
 //! One machine: the adapters of the ports that need no account, and the server.
 
+mod awake;
 pub mod backup;
 pub mod config;
 pub mod files;

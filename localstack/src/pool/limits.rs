@@ -115,7 +115,7 @@ impl Gate {
             (woken, Place { gate: self, workspace, number })
         };
         // A permit that arrives after all, while this is given up, is dropped with the channel and so given back.
-        tokio::time::timeout(patience, &mut woken).await.ok()?.ok()
+        crate::awake::within(patience, &mut woken).await?.ok()
     }
 
     /// Runs at once, now.

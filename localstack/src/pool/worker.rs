@@ -3,6 +3,7 @@
 
 mod start;
 
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitStatus;
@@ -20,6 +21,7 @@ use super::folder;
 use super::launch::Process;
 use super::watch::{self, Disk};
 use super::wire::{Drained, drain, drain_ready, read_frame, send};
+use crate::awake::overslept;
 use crate::sandbox::PROCESSES;
 use crate::sandbox::cgroup::{Cgroup, Shortage};
 use start::Count;
@@ -40,6 +42,8 @@ const FAR_LOOK_PART: u32 = 20;
 /// How many threads of all its processes end a worker. Beyond what it may have where the kernel bounds that, so that code
 /// sees an error there and is not ended.
 pub(super) const MOST_THREADS: u64 = 2 * PROCESSES;
+/// How long the rest of an answer may take to arrive whose beginning was there in time.
+const REST: Duration = Duration::from_secs(1);
 /// How long a process that hung up has to end by itself, so that its exit code is its own.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 
@@ -72,7 +76,7 @@ pub(super) struct Worker {
 /// What a run may take.
 #[derive(Debug)]
 pub(super) struct Terms<'a> {
-    /// When it must be over.
+    /// When it must be over; later by as long as this process is kept from running meanwhile.
     pub(super) deadline: Instant,
     pub(super) memory_mb: u32,
     /// Given to others when it is over, or takes longer than [`TURN`].
@@ -101,6 +105,12 @@ pub(super) enum Ended {
 fn after_far_look(begun: Instant) -> Instant {
     let now = Instant::now();
     now + ((now - begun) * FAR_LOOK_PART).clamp(FAR_LOOK, FAR_LOOK_LATEST)
+}
+
+/// Whether something can be read from the pipe, or its other end is closed.
+fn has_words(pipe: BorrowedFd<'_>) -> bool {
+    let mut asked = [rustix::event::PollFd::new(&pipe, rustix::event::PollFlags::IN)];
+    rustix::event::poll(&mut asked, Some(&rustix::event::Timespec::default())).is_ok_and(|ready| ready > 0)
 }
 
 fn disk(directory: Option<&Path>, pid: u32) -> Disk<'_> {
@@ -155,7 +165,7 @@ impl Worker {
         &mut self,
         (frames, event): (Vec<u8>, &[u8]),
         nonce: [u8; 8],
-        Terms { deadline, memory_mb, mut turn, lingers }: Terms<'_>,
+        Terms { mut deadline, memory_mb, mut turn, lingers }: Terms<'_>,
         printed: &mut Printed,
     ) -> Ended {
         let disk = disk(self.directory.as_deref(), self.pid);
@@ -164,6 +174,19 @@ impl Worker {
         let (requests, answers, quick) = (&mut self.requests, &mut self.answers, &mut self.quick);
         let linger = (lingers && *quick).then_some(LINGER);
         let pipe = &self.printed;
+        // SAFETY: the pipe is this worker's, which is borrowed for longer than this is used.
+        let heard = unsafe { BorrowedFd::borrow_raw(answers.as_raw_fd()) };
+        let answered = |frame: std::io::Result<Option<(u8, Vec<u8>)>>, quick: &mut bool| match frame {
+            Ok(Some((kind, body))) => match protocol::answer(kind, body, nonce) {
+                Some(answer) => {
+                    *quick = u128::from(answer.took_us) < LINGER.as_micros() / 2;
+                    Ended::Answered(answer)
+                }
+                None => Ended::Garbled,
+            },
+            Ok(None) => Ended::Garbled,
+            Err(_) => Ended::Gone,
+        };
         let mut talk = pin!(async {
             send(requests, frames, event).await?;
             read_frame(answers, linger).await
@@ -177,43 +200,41 @@ impl Worker {
                 biased;
                 frame = &mut talk => {
                     drain(pipe, Some(printed), 1 << 20);
-                    return match frame {
-                        Ok(Some((kind, body))) => match protocol::answer(kind, body, nonce) {
-                            Some(answer) => {
-                                *quick = u128::from(answer.took_us) < LINGER.as_micros() / 2;
-                                Ended::Answered(answer)
-                            }
-                            None => Ended::Garbled,
-                        },
-                        Ok(None) => Ended::Garbled,
-                        Err(_) => Ended::Gone,
-                    };
+                    return answered(frame, quick);
                 }
                 () = &mut stopped => return Ended::Stopped,
                 () = &mut look => {
                     let now = Instant::now();
-                    if now >= deadline {
-                        return Ended::TimedOut;
-                    }
-                    if turn.take().is_some() {
+                    deadline += overslept(look.deadline(), now);
+                    if now < deadline && turn.take().is_some() {
                         look.as_mut().reset(deadline.min(Instant::now() + LOOK));
                         continue;
                     }
                     let far = now >= *next_far;
-                    if let Some(usage) = watch::usage(pid, far) {
-                        // Files in memory count besides, but for what of them is mapped and so was counted.
-                        let files = if far { watch::shared_files(disk) } else { 0 };
-                        let memory = usage.memory + files.saturating_sub(usage.shared);
-                        if memory > u64::from(memory_mb) * 1024 * 1024 {
-                            return Ended::TooMuchMemory;
+                    let usage = watch::usage(pid, far).unwrap_or_default();
+                    // Files in memory count besides, but for what of them is mapped and so was counted.
+                    let files = if far { watch::shared_files(disk) } else { 0 };
+                    let memory = usage.memory + files.saturating_sub(usage.shared);
+                    *had_children |= usage.has_children;
+                    let verdict = if now >= deadline {
+                        Some(Ended::TimedOut)
+                    } else if memory > u64::from(memory_mb) * 1024 * 1024 {
+                        Some(Ended::TooMuchMemory)
+                    } else if usage.threads > MOST_THREADS {
+                        Some(Ended::TooManyProcesses)
+                    } else if far && watch::is_overfull(disk) {
+                        Some(Ended::TooManyFiles)
+                    } else {
+                        None
+                    };
+                    if let Some(verdict) = verdict {
+                        // What has been said already was said in time. The reactor may not have told of it yet: a signal
+                        // ends its wait with nothing but the timers done.
+                        if has_words(heard) && let Ok(frame) = timeout(REST, &mut talk).await {
+                            drain(pipe, Some(printed), 1 << 20);
+                            return answered(frame, quick);
                         }
-                        if usage.threads > MOST_THREADS {
-                            return Ended::TooManyProcesses;
-                        }
-                        *had_children |= usage.has_children;
-                    }
-                    if far && watch::is_overfull(disk) {
-                        return Ended::TooManyFiles;
+                        return verdict;
                     }
                     if far {
                         *next_far = after_far_look(now);
