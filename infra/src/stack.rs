@@ -83,6 +83,9 @@ fn resources(api: &str, route: &Route) -> String {
           PUBLIC_URL: !Ref PublicUrl
           ENVIRONMENT: !Ref Environment
           REGISTRATIONS_PER_SOURCE: !Ref RegistrationsPerSource
+          WORKSPACES_PER_USER: !Ref WorkspacesPerUser
+          FUNCTIONS_PER_USER: !Ref FunctionsPerUser
+          VERSIONS_PER_FUNCTION: !Ref VersionsPerFunction
   {id}Integration:
     Type: AWS::ApiGatewayV2::Integration
     Properties:

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::limits;
 use http::HeaderValue;
 use ipnet::IpNet;
 
@@ -90,6 +91,18 @@ pub struct Config {
     /// How many runs may go on at the same time.
     #[arg(long, env = "FUNCTION_RUNNER_CONCURRENCY", default_value_t = 64, value_name = "N")]
     pub concurrency: usize,
+
+    /// How many workspaces one user may have.
+    #[arg(long, env = "FUNCTION_RUNNER_WORKSPACES_PER_USER", default_value_t = limits::WORKSPACES_PER_USER, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub workspaces_per_user: u32,
+
+    /// How many functions one user may have, in all workspaces.
+    #[arg(long, env = "FUNCTION_RUNNER_FUNCTIONS_PER_USER", default_value_t = limits::FUNCTIONS_PER_USER, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub functions_per_user: u32,
+
+    /// How many versions of a function are kept; of more, the oldest that no queued or running job needs go.
+    #[arg(long, env = "FUNCTION_RUNNER_VERSIONS_PER_FUNCTION", default_value_t = limits::VERSIONS_PER_FUNCTION, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub versions_per_function: u32,
 
     /// How many idle interpreters of each language to keep ready. With 0, the first call of a function waits for an
     /// interpreter to start.

@@ -27,6 +27,7 @@ pub(super) async fn run(
     stopping: CancellationToken,
 ) {
     let mut look = Look::LeftBefore(started);
+    let mut taken_over = false;
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -37,6 +38,12 @@ pub(super) async fn run(
         match app.requeue(look).await {
             Ok(_) => look = Look::Due,
             Err(error) => warn!(%error, "the janitor could not check the jobs; it will try again"),
+        }
+        if !taken_over {
+            match app.take_over(started).await {
+                Ok(()) => taken_over = true,
+                Err(error) => warn!(%error, "what the server before left could not be seen to; it will be"),
+            }
         }
         loop {
             match app.sweep().await {

@@ -185,12 +185,21 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
             trusted_proxies: config.trusted_proxy.clone(),
             public_url: config.public_url.clone(),
             environment: "local".to_owned(),
+            only_server: true,
             ..web::Config::default()
         },
     });
     let queue = parts.queue.clone();
-    let settings =
-        app::Config { registrations_per_source: config.registrations_per_source, ..app::Config::default() };
+    let quotas = app::Quotas {
+        workspaces: config.workspaces_per_user,
+        functions: config.functions_per_user,
+        versions: config.versions_per_function,
+    };
+    let settings = app::Config {
+        registrations_per_source: config.registrations_per_source,
+        quotas,
+        ..app::Config::default()
+    };
     let app = Arc::new(App::new(parts, settings));
     Ok(Home { database, queue, pool, state: AppState { app, web }, clock })
 }

@@ -13,7 +13,7 @@ use domain::{AuthKey, Error, Function, FunctionId, KeyId, Result, Timestamp, Use
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::{App, Listed, PageRequest, sha256};
+use crate::{App, Listed, PageRequest, request, sha256};
 
 /// How many random bytes a secret has.
 const SECRET: usize = 20;
@@ -48,7 +48,11 @@ impl App {
     ) -> Result<Issued> {
         self.workspace(caller, workspace).await?;
         let id = self.random.key_id();
-        let key = text(workspace, id, self.random.bytes());
+        let key = text(workspace, id, self.random.own("secret"));
+        if request::was_made() {
+            let record = self.store.auth_key(workspace, id).await?;
+            return Ok(Issued { record: record.ok_or_else(store::workspaces::key_not_found)?, key });
+        }
         let now = self.clock.now();
         let record = AuthKey {
             id,
@@ -58,7 +62,7 @@ impl App {
             created_at: now,
             expires_at: now + Duration::from_secs(u64::from(hours) * 3600),
         };
-        self.store.create_auth_key(&record).await?;
+        self.store.create_auth_key(&record, request::mark()).await?;
         Ok(Issued { record, key })
     }
 
@@ -85,22 +89,26 @@ impl App {
     /// The function, if this key opens its workspace: one read. 401 if the key is no good, 404 if the function isn't
     /// there or is in another workspace.
     pub async fn function_by_key(&self, key: &str, function: FunctionId) -> Result<(Function, AuthKey)> {
-        claim(key).ok_or_else(bad_key)?;
-        let (function, record) = self.function_and_record(function, Some(key)).await?;
+        let workspace = claim(key).ok_or_else(bad_key)?.workspace;
+        let (function, record) = self.function_and_record(workspace, function, Some(key)).await?;
         let record = self.opened(record, key)?;
         let function = function.filter(|function| function.workspace_id == record.workspace_id);
         Ok((function.ok_or_else(store::functions::not_found)?, record))
     }
 
-    /// A function, and the record that a key names: one read. Whether the key is that record's is not checked yet.
+    /// A function that is said to be in this workspace, and the record that a key for it names: one read. Whether the
+    /// function is in it, and whether the key is that record's, is not checked yet.
     pub(crate) async fn function_and_record(
         &self,
+        workspace: WorkspaceId,
         function: FunctionId,
         key: Option<&str>,
     ) -> Result<(Option<Function>, Option<AuthKey>)> {
         match key.and_then(claim) {
-            Some(claim) => self.store.function_and_key(function, claim.workspace, claim.id).await,
-            None => Ok((self.store.function(function).await?, None)),
+            Some(Claim { workspace: of, id }) => {
+                self.store.function_and_key(workspace, function, (of, id)).await
+            }
+            None => Ok((self.store.function_in(workspace, function).await?, None)),
         }
     }
 

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use domain::function::{Checked, CodeFault, endpoint_from_name};
 use domain::{
     Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId, Version,
     WorkspaceId, limits, text,
 };
 use store::functions::{Taken, not_found};
+use store::quotas::{Counted, Quota};
+use store::uploads::Upload;
 use store::workspaces;
 
 use crate::checks::{Source, at_fault};
-use crate::{App, Listed, PageRequest, environment, sha256};
+use crate::{App, Listed, PageRequest, environment, request, sha256};
+
+/// How many versions are let go of in one write at most.
+const FEWER_AT_ONCE: u32 = 20;
 
 /// A function to be. Shapes have been checked.
 #[derive(Clone, Debug)]
@@ -77,18 +81,25 @@ pub struct FunctionChanges {
 
 impl App {
     /// Saves a new function and makes it ready to run. 404 if the workspace isn't the caller's, 409 if the name or the
-    /// endpoint is taken, 422 if the code can't run.
+    /// endpoint is taken or the caller has as many functions as they may, 422 if the code can't run.
     pub async fn create_function(&self, caller: UserId, new: NewFunction) -> Result<Function> {
         let workspace = self.store.workspace(new.workspace_id).await?;
         let mine = workspace.is_some_and(|workspace| workspace.owner_id == caller);
         if !mine {
             return Err(workspaces::not_found());
         }
+        let id = self.random.function_id();
+        if request::was_made() {
+            let function = self.function(caller, id).await?;
+            return match function.status {
+                Status::Pending => self.deploy_new(function).await,
+                _ => Ok(function),
+            };
+        }
         let mut faults = environment::faults(&new.settings.environment);
         let source = self.check(new.workspace_id, new.language, new.code, &mut faults).await?;
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
-        let id = self.random.function_id();
-        let current = self.save_code(id, 1, source).await?;
+        let (current, upload) = self.save_code(id, 1, source).await?;
         let now = current.created_at;
         let chosen = new.endpoint.is_some();
         let endpoint =
@@ -110,23 +121,34 @@ impl App {
             settings: new.settings,
             current,
             latest_version: 1,
+            oldest_version: 1,
             revision: 1,
             created_at: now,
             updated_at: now,
             deployed_at: None,
         };
-        let mut stored = self.store.create_function(&function).await?;
-        if stored == Err(Taken::Endpoint) && !chosen {
+        let quota = Quota { of: Counted::Functions, most: self.config.quotas.functions };
+        let mut stored = self.store.create_function(&function, &upload, quota, request::mark()).await;
+        if matches!(stored, Ok(Err(Taken::Endpoint))) && !chosen {
             function.endpoint = fallback(&function.endpoint, id);
-            stored = self.store.create_function(&function).await?;
+            stored = self.store.create_function(&function, &upload, quota, request::mark()).await;
         }
-        stored.map_err(|taken| conflict(taken, &function))?;
-        let (function, fault) = self.deploy(function).await?;
-        if let Some(fault) = fault {
-            self.store.delete_function(&function, self.clock.now()).await?;
-            return Err(Error::invalid(vec![at_fault(&fault)]));
+        self.settle(stored, Some(&upload), &function).await?;
+        self.deploy_new(function).await
+    }
+
+    /// What a caller hears of storing a function; what was uploaded for nothing is given up.
+    async fn settle(
+        &self,
+        stored: std::result::Result<std::result::Result<(), Taken>, Error>,
+        upload: Option<&Upload>,
+        function: &Function,
+    ) -> Result<()> {
+        let stored = stored.and_then(|stored| stored.map_err(|taken| conflict(taken, function)));
+        if let (Err(_), Some(upload)) = (&stored, upload) {
+            self.store.abandon(upload).await;
         }
-        Ok(function)
+        stored
     }
 
     /// A function of a user's workspace. 404 if it isn't there, isn't theirs, or is in another workspace.
@@ -142,8 +164,7 @@ impl App {
 
     /// A user's function. 404 if it isn't there, or isn't theirs.
     pub async fn function(&self, caller: UserId, id: FunctionId) -> Result<Function> {
-        let function = self.store.function(id).await?;
-        function.filter(|function| function.owner_id == caller).ok_or_else(not_found)
+        self.store.function_of_user(caller, id).await?.ok_or_else(not_found)
     }
 
     /// The source of a version.
@@ -194,20 +215,38 @@ impl App {
         }
         let mut after = before.clone();
         apply(&mut after, changes);
+        let mut upload = None;
         if let Some(source) = source {
             after.latest_version += 1;
-            after.current = self.save_code(id, after.latest_version, source).await?;
+            let (version, code) = self.save_code(id, after.latest_version, source).await?;
+            after.current = version;
             if let Some(fault) = self.refusal(&after).await {
+                self.store.abandon(&code).await;
                 return Err(Error::invalid(vec![at_fault(&fault)]));
             }
+            upload = Some(code);
+            self.keep_fewer_versions(&mut after);
         }
-        self.store_changed(before, after).await
+        self.store_changed(before, after, upload).await
+    }
+
+    /// Lets go of the oldest versions where there are more than are kept: some now, where there are many, and others with
+    /// the next version.
+    fn keep_fewer_versions(&self, function: &mut Function) {
+        let kept = self.config.quotas.versions.max(1);
+        let oldest = (function.latest_version + 1).saturating_sub(kept);
+        let most = function.oldest_version + FEWER_AT_ONCE;
+        function.oldest_version = oldest.clamp(function.oldest_version, most);
     }
 
     /// Makes an older (or newer) version the one that runs. 404 if there is none of that number.
     pub async fn rollback(&self, caller: UserId, id: FunctionId, version: u32) -> Result<Function> {
         let before = self.function(caller, id).await?;
+        if request::was_made() {
+            return Ok(before);
+        }
         let version = self.store.version(id, version).await?;
+        let version = version.filter(|version| version.version >= before.oldest_version);
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
         let code = self.code(&version).await?;
         // It may have been saved when another interpreter was there.
@@ -223,7 +262,7 @@ impl App {
             let msg = format!("Version {number} can't run: {fault}");
             return Err(Error::invalid(vec![Fault::new(["body", "version"], "value_error", msg)]));
         }
-        self.store_changed(before, after).await
+        self.store_changed(before, after, None).await
     }
 
     /// A function's versions, newest first; as many as their code fits a page.
@@ -233,8 +272,12 @@ impl App {
         id: FunctionId,
         page: PageRequest,
     ) -> Result<Listed<Version>> {
-        self.function(caller, id).await?;
-        Ok(self.store.versions(id, page).await?.within(limits::PAGE_BYTES, |version| version.code_size))
+        let function = self.function(caller, id).await?;
+        Ok(self
+            .store
+            .versions(&function, page)
+            .await?
+            .within(limits::PAGE_BYTES, |version| version.code_size))
     }
 
     /// Deletes a function, its versions and its jobs: out of reach when this returns, swept after.
@@ -243,14 +286,20 @@ impl App {
         self.store.delete_function(&function, self.clock.now()).await
     }
 
-    async fn store_changed(&self, before: Function, mut after: Function) -> Result<Function> {
+    async fn store_changed(
+        &self,
+        before: Function,
+        mut after: Function,
+        upload: Option<Upload>,
+    ) -> Result<Function> {
         if after == before {
             return Ok(before);
         }
         after.revision += 1;
         after.updated_at = self.clock.now();
         let runs_otherwise = after.current != before.current || after.settings != before.settings;
-        self.store.update_function(&before, &after).await?.map_err(|taken| conflict(taken, &after))?;
+        let stored = self.store.update_function(&before, &after, upload.as_ref(), request::mark()).await;
+        self.settle(stored, upload.as_ref(), &after).await?;
         if !runs_otherwise && after.status != Status::Failed {
             return Ok(after);
         }
@@ -276,18 +325,20 @@ impl App {
         }
     }
 
-    /// Keeps the source of a version whose number is not yet taken.
-    async fn save_code(&self, id: FunctionId, version: u32, source: Source) -> Result<Version> {
+    /// Uploads the source of a version whose number is not yet taken.
+    async fn save_code(&self, id: FunctionId, version: u32, source: Source) -> Result<(Version, Upload)> {
         let Source { language, checked: Checked { module, handler }, code } = source;
         let code_sha256 = sha256(&code);
-        let code_key = format!("code/{id}/{code_sha256}");
+        // A place of its own, so that no other version's code goes with it.
+        let place: [u8; 8] = self.random.bytes();
+        let code_key = format!("code/{id}/{code_sha256}-{:016x}", u64::from_be_bytes(place));
         let code_size = code.len();
         let kept: Arc<str> = code.as_str().into();
-        self.store.blobs().put(&code_key, Bytes::from(code)).await?;
+        let created_at = self.clock.now();
+        let upload = self.store.upload(vec![(code_key.clone(), code.into())], false, created_at).await?;
         // Whoever saves code is shown it.
         self.code.insert(code_key.clone(), kept);
-        let created_at = self.clock.now();
-        Ok(Version {
+        let version = Version {
             function_id: id,
             version,
             language,
@@ -297,7 +348,18 @@ impl App {
             code_sha256,
             code_size,
             created_at,
-        })
+        };
+        Ok((version, upload))
+    }
+
+    /// Makes a function that was just stored ready to run. One whose code is refused then is not kept.
+    async fn deploy_new(&self, function: Function) -> Result<Function> {
+        let (function, fault) = self.deploy(function).await?;
+        if let Some(fault) = fault {
+            self.store.delete_function(&function, self.clock.now()).await?;
+            return Err(Error::invalid(vec![at_fault(&fault)]));
+        }
+        Ok(function)
     }
 
     /// Makes a stored function ready to run, and records how that went; also what is wrong with its code, if that is why.

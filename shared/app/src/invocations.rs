@@ -7,14 +7,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Error, ExecutionType, Function, FunctionId, Job, JobId, JobStatus, Result, UserId, Version};
+use domain::{
+    Error, ExecutionType, Function, FunctionId, Job, JobId, JobStatus, Kind, Result, UserId, Version,
+};
 use ports::{Durability, Message};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
 pub use crate::runs::Ran;
-use crate::{App, runs};
+use crate::{App, request, runs};
 
 /// What a caller gets.
 #[derive(Clone, Debug)]
@@ -23,6 +25,14 @@ pub enum Invoked {
     Ran(Box<Ran>),
     /// It is queued, or still runs; the job tells how it goes.
     Accepted(Box<Job>),
+}
+
+/// What came of queueing a job.
+enum Queued {
+    /// It is queued.
+    Now(Job),
+    /// An earlier try of the same request had recorded it.
+    Before(Job),
 }
 
 /// How often a caller's wait looks at a job that someone else runs, at first and at most.
@@ -72,21 +82,43 @@ impl App {
         event: Bytes,
         by_trigger: bool,
     ) -> Result<Invoked> {
+        let until = Instant::now() + self.config.gateway_wait;
+        let id = self.random.job_id();
+        if request::was_begun()
+            && let Some(job) = self.store.job(id).await?
+        {
+            return self.follow(job, until).await;
+        }
         if !store::functions::is_invocable(&function) {
             return Err(Error::conflict(
                 "FUNCTION_DISABLED",
                 "The function is disabled. Enable it to invoke it",
             ));
         }
-        let job = self.new_job(&function, version.version, &event, by_trigger).await?;
+        let job = self.new_job(id, &function, version.version, &event, by_trigger)?;
         if runs::runs_directly(&function, self.config.direct_limit) {
-            return self.invoke_directly(function, version, job, event).await;
+            return self.invoke_directly(function, version, job, event, until).await;
         }
-        let job = self.queue_job(job).await?;
-        match function.execution_type {
-            ExecutionType::Async => Ok(Invoked::Accepted(Box::new(job))),
-            ExecutionType::Sync => self.wait_for(job).await,
+        match self.queue_job(job).await? {
+            Queued::Now(job) if job.execution_type == ExecutionType::Async => {
+                Ok(Invoked::Accepted(Box::new(job)))
+            }
+            Queued::Now(job) => self.wait_for(job, until).await,
+            Queued::Before(job) => self.follow(job, until).await,
         }
+    }
+
+    /// The answer to a request that was begun before, and whose job is there.
+    async fn follow(&self, job: Job, until: Instant) -> Result<Invoked> {
+        if job.execution_type == ExecutionType::Sync {
+            return self.wait_for(job, until).await;
+        }
+        // Whoever recorded it may have died before this was done.
+        if job.status == JobStatus::Pending {
+            self.send_again(&job, Duration::ZERO).await;
+        }
+        self.store.keep_job(job.id).await?;
+        Ok(Invoked::Accepted(Box::new(job)))
     }
 
     /// Runs it here and now. The run becomes a task of its own when the caller hangs up or has waited enough; not before,
@@ -97,13 +129,15 @@ impl App {
         version: Version,
         job: Job,
         event: Bytes,
+        until: Instant,
     ) -> Result<Invoked> {
-        let (id, told) = (job.id, Arc::new(AtomicBool::new(false)));
+        let (id, its_function) = (job.id, job.function_id);
+        let told = Arc::new(AtomicBool::new(false));
         // In its box at once: it is large, and each of those around it would move it.
         let run = Box::pin(self.clone().run_directly(function, version, job, event, told.clone()));
         let run = self.tasks.track_future(self.unless_stopping(run));
         let mut run = GoesOn::new(run);
-        let ran = match tokio::time::timeout(self.config.gateway_wait, &mut run).await {
+        let ran = match tokio::time::timeout_at(until, &mut run).await {
             Ok(ran) => ran,
             Err(_) if told.swap(true, Ordering::SeqCst) => run.await,
             // Nothing is accepted that a crash could lose: a table this slow may not have the job yet.
@@ -113,7 +147,14 @@ impl App {
                 return Ok(Invoked::Accepted(Box::new(job)));
             }
         };
-        Ok(Invoked::Ran(Box::new(ran?)))
+        if let Some(ran) = ran? {
+            return Ok(Invoked::Ran(Box::new(ran)));
+        }
+        // Another has the job, and so its result; or its function was deleted under it.
+        match self.store.job(id).await?.filter(|job| job.function_id == its_function) {
+            Some(job) => self.wait_for(job, until).await,
+            None => Err(Error::new(Kind::NotFound, "JOB_NOT_FOUND", "The function was deleted while it ran")),
+        }
     }
 
     /// The work, until the process stops.
@@ -134,27 +175,32 @@ impl App {
     /// Records a job and queues it. Once it is recorded it is not lost: should the queue be away, the janitor makes up
     /// for it. What is queued survives power loss with all that was recorded before, so only one of the two waits for the
     /// disk.
-    pub(crate) async fn queue_job(&self, mut job: Job) -> Result<Job> {
+    async fn queue_job(&self, mut job: Job) -> Result<Queued> {
         job.due = Some(job.created_at + domain::job::FIRST_LOOK);
-        if !self.store.add_job(&job, Durability::Crash).await? {
-            return Err(Error::internal("a job id was drawn twice"));
+        if !self.store.add_job(&mut job, Durability::Crash).await? {
+            let earlier = if request::may_come_again() { self.store.job(job.id).await? } else { None };
+            let earlier = earlier.filter(|earlier| earlier.function_id == job.function_id);
+            return earlier.map(Queued::Before).ok_or_else(|| Error::internal("a job id was drawn twice"));
         }
         let message = Message { job_id: job.id, workspace_id: job.workspace_id };
         if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
             warn!(job = %job.id, %error, "a job could not be queued; the janitor will queue it later");
             self.store.keep_job(job.id).await?;
         }
-        Ok(job)
+        Ok(Queued::Now(job))
     }
 
-    /// Waits for a job that a worker runs, as long as a caller may be kept.
-    async fn wait_for(&self, job: Job) -> Result<Invoked> {
-        let until = Instant::now() + self.config.gateway_wait;
+    /// Waits for a job that another runs, as long as a caller may be kept.
+    async fn wait_for(&self, job: Job, until: Instant) -> Result<Invoked> {
+        self.unless_stopping(self.wait_until(job, until)).await
+    }
+
+    async fn wait_until(&self, job: Job, until: Instant) -> Result<Invoked> {
         let (mut pause, longest) = LOOK;
         loop {
             let job = self.job_now(job.clone()).await?;
             match job.status {
-                JobStatus::Success | JobStatus::Error => {
+                JobStatus::Success | JobStatus::Error | JobStatus::Cancelled => {
                     return Ok(Invoked::Ran(Box::new(self.ran(job).await?)));
                 }
                 _ if Instant::now() >= until => return Ok(Invoked::Accepted(Box::new(job))),

@@ -5,9 +5,9 @@ use std::time::Duration;
 use domain::job::{Next, QUEUE_PATIENCE};
 use domain::metrics::DAY;
 use domain::{Error, Job, JobId, JobStatus, Result, Timestamp};
-use ports::Message;
+use ports::{Message, Table};
 use store::keys::SHARDS;
-use store::sweeps::{Deleted, Sweep};
+use store::sweeps::{Deleted, STRAGGLERS, Sweep};
 use tracing::{info, warn};
 
 use crate::{App, PageRequest};
@@ -24,23 +24,26 @@ pub enum Look {
     Stopping,
 }
 
+/// Of how many uploads that a server left the next one takes care at once; of others when their time comes.
+const LEFT: usize = 10_000;
 /// How many notes are read at a time.
 const BATCH: usize = 200;
-
-/// A run that was under way when its function was deleted may write something after the first sweep; by this time none
-/// is under way any more (the longest timeout, and what a lease adds to it).
-const STRAGGLERS: Duration = Duration::from_secs(20 * 60);
 
 /// When to try again to sweep what could not be.
 const LATER: Duration = Duration::from_secs(60);
 
-/// Which days ago the answers are past their 24 hours: a week of them, should the janitor have been away.
-const FORGOTTEN: std::ops::Range<u32> = 2..9;
+/// Of how many days answers may be kept that an earlier release has left no note of.
+const ANSWER_DAYS: u32 = 9;
 
 /// Where the answers that are too large for the table are kept for their `Idempotency-Key`, by the day they were given.
 pub fn kept_answers(day: Timestamp) -> String {
     let day = day.to_string();
     format!("idempotency/{}", day.split('T').next().unwrap_or(&day))
+}
+
+/// Tells the janitor that answers of this day are about to be kept as blobs.
+pub async fn note_answers(table: &dyn Table, day: Timestamp) -> Result<()> {
+    store::sweeps::note_answers(table, day).await
 }
 
 impl App {
@@ -78,21 +81,23 @@ impl App {
             return Ok(false);
         };
         let left = |since: Timestamp| matches!(look, Look::LeftBefore(start) if since < start);
-        let mut after = job.clone();
+        let (mut after, mut delay) = (job.clone(), Duration::ZERO);
         match job.status {
             JobStatus::Pending if look == Look::Due || left(job.created_at) => {
                 after.due = Some(now + QUEUE_PATIENCE);
             }
             JobStatus::Running if look == Look::Stopping => after.put_back(now),
             JobStatus::Running
-                if left(job.started_at.unwrap_or(now)) || (look == Look::Due && job.can_start(now)) =>
+                if !self.leases.has(&job)
+                    && (left(job.started_at.unwrap_or(now)) || (look == Look::Due && job.can_start(now))) =>
             {
-                after.faults += 1;
-                if after.after_fault() == Next::Finish {
+                after.losses += 1;
+                let Next::Retry(later) = after.after_loss() else {
                     let gone = "the process that ran it stopped each time";
                     self.store.step_from_running(&job, &self.gave_up(&after, gone)).await?;
                     return Ok(false);
-                }
+                };
+                delay = later;
                 after.release(now);
             }
             _ => return Ok(false),
@@ -101,16 +106,30 @@ impl App {
         if after.due == job.due || !self.record_step(&job, &after).await? {
             return Ok(false);
         }
-        self.send_again(&after).await;
+        self.send_again(&after, delay).await;
         Ok(true)
     }
 
-    /// Queues a job's message once more.
-    pub(crate) async fn send_again(&self, job: &Job) {
+    /// Queues a job's message once more, to be delivered after `delay`.
+    pub(crate) async fn send_again(&self, job: &Job, delay: Duration) {
         let message = Message { job_id: job.id, workspace_id: job.workspace_id };
-        if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
+        if let Err(error) = self.queue.send(&message, delay).await {
             warn!(job = %job.id, %error, "a job could not be queued again; the janitor will try later");
         }
+    }
+
+    /// Takes over from the server that ran on this machine before `started`, and that nothing of runs any more: removes what
+    /// it had uploaded and not recorded, and sees to answers that an earlier release kept.
+    pub async fn take_over(&self, started: Timestamp) -> Result<()> {
+        for upload in self.store.overdue_uploads(started + STRAGGLERS, LEFT).await? {
+            if upload.began_at < started {
+                self.store.sweep_upload(&upload).await?;
+            }
+        }
+        for days in 0..ANSWER_DAYS {
+            note_answers(self.store.table().as_ref(), started.minus(DAY * days)).await?;
+        }
+        Ok(())
     }
 
     /// Removes some of what deletes left: at once, and once more when nothing that ran then can be under way. Whether
@@ -121,32 +140,47 @@ impl App {
         let mut more = sweeps.len() == BATCH;
         for sweep in &sweeps {
             match self.sweep_one(sweep, now).await {
-                Ok(done) => more |= !done,
+                Ok(again) => more |= again,
                 Err(error) => {
                     warn!(deleted = ?sweep.what, %error, "the data of something deleted could not be removed; the janitor will try later");
                     self.store.swept(sweep, Some(now + LATER)).await?;
                 }
             }
         }
-        for days in FORGOTTEN {
-            self.store.blobs().delete_prefix(&kept_answers(now.minus(DAY * days))).await?;
+        for upload in self.store.overdue_uploads(now, BATCH).await? {
+            self.store.sweep_upload(&upload).await?;
         }
         Ok(more)
     }
 
-    /// Whether nothing is left of it for now.
+    /// Whether there is more to sweep now because of it.
     async fn sweep_one(&self, sweep: &Sweep, now: Timestamp) -> Result<bool> {
+        let mut more = false;
         match sweep.what {
             Deleted::Function(id) => {
                 self.runtime.remove(id).await.map_err(Error::unavailable)?;
                 if !self.store.sweep_function(id).await? {
-                    return Ok(false);
+                    return Ok(true);
                 }
             }
-            Deleted::Workspace(id) => self.store.sweep_workspace(id, now).await?,
+            Deleted::Workspace(id) => {
+                self.store.sweep_workspace(id, sweep, now).await?;
+                // Its functions have notes of their own from now on.
+                more = sweep.due == sweep.deleted_at;
+            }
+            Deleted::Version(id, version) => {
+                let gone = self.store.sweep_version(id, version).await?;
+                self.store.swept(sweep, (!gone).then_some(now + STRAGGLERS)).await?;
+                return Ok(false);
+            }
+            Deleted::Answers(day) => {
+                self.store.blobs().delete_prefix(&kept_answers(day)).await?;
+                self.store.swept(sweep, None).await?;
+                return Ok(false);
+            }
         }
         let again = sweep.deleted_at + STRAGGLERS;
         self.store.swept(sweep, (now < again).then_some(again)).await?;
-        Ok(true)
+        Ok(more)
     }
 }

@@ -7,7 +7,7 @@ use domain::{Error, FunctionId, Job, JobId, JobStatus, Logs, Payload, Result, Us
 use store::jobs::not_found;
 
 use crate::invocations::Invoked;
-use crate::{App, Listed, PageRequest};
+use crate::{App, Listed, PageRequest, request};
 
 /// A job with its texts. In a list, a text too large for the table is left out, and named.
 #[derive(Clone, Debug)]
@@ -62,6 +62,9 @@ impl App {
     /// Withdraws a job that waits. 409 if it has begun or is over.
     pub async fn cancel_job(&self, caller: UserId, id: JobId) -> Result<JobDetail> {
         let (job, _) = self.job_and_function(caller, id).await?;
+        if request::was_begun() && job.status == JobStatus::Cancelled {
+            return self.job(caller, id).await;
+        }
         if job.status == JobStatus::Pending {
             let mut after = job.clone();
             after.finish(JobStatus::Cancelled, self.clock.now());
@@ -84,6 +87,7 @@ impl App {
             true => Some(function.current.clone()),
             false => self.store.version(function.id, job.version).await?,
         };
+        let version = version.filter(|version| version.version >= function.oldest_version);
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
         let event = Bytes::from(self.store.text(&job.input).await?);
         self.invoke_version(function, version, event, job.by_trigger).await
@@ -92,7 +96,8 @@ impl App {
     async fn job_and_function(&self, caller: UserId, id: JobId) -> Result<(Job, domain::Function)> {
         let job = self.store.job(id).await?.filter(|job| job.owner_id == caller).ok_or_else(not_found)?;
         // A deleted function's jobs are out of reach before they are swept.
-        let function = self.store.function(job.function_id).await?.ok_or_else(not_found)?;
+        let function = self.store.function_in(job.workspace_id, job.function_id).await?;
+        let function = function.ok_or_else(not_found)?;
         Ok((job, function))
     }
 

@@ -13,9 +13,11 @@ pub mod http_trigger;
 pub mod invocations;
 pub mod janitor;
 pub mod jobs;
+mod leases;
 pub mod metrics;
 mod passwords;
 mod random;
+pub mod request;
 pub mod run_logs;
 mod runs;
 pub mod users;
@@ -53,6 +55,29 @@ pub struct Config {
     pub password_hashes: usize,
     /// How many registrations one source may make in five minutes; 0 for any number.
     pub registrations_per_source: u64,
+    /// How much of everything one user may have.
+    pub quotas: Quotas,
+}
+
+/// How much of everything one user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quotas {
+    /// Workspaces.
+    pub workspaces: u32,
+    /// Functions, in all workspaces.
+    pub functions: u32,
+    /// Versions that are kept of a function, 1 at least: the oldest go.
+    pub versions: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            workspaces: domain::limits::WORKSPACES_PER_USER,
+            functions: domain::limits::FUNCTIONS_PER_USER,
+            versions: domain::limits::VERSIONS_PER_FUNCTION,
+        }
+    }
 }
 
 impl Default for Config {
@@ -64,6 +89,7 @@ impl Default for Config {
             sync_patience: Duration::from_secs(10),
             password_hashes: 2,
             registrations_per_source: domain::limits::REGISTRATIONS_PER_SOURCE,
+            quotas: Quotas::default(),
         }
     }
 }
@@ -78,6 +104,8 @@ pub struct App {
     passwords: passwords::Passwords,
     code: Cache<String, Arc<str>>,
     endpoints: Cache<(WorkspaceId, String), FunctionId>,
+    /// Under which leases this process runs jobs.
+    leases: leases::Leases,
     tasks: TaskTracker,
     stopping: CancellationToken,
     config: Config,
@@ -106,6 +134,7 @@ impl App {
             passwords: passwords::Passwords::new(config.password_hashes),
             code: Cache::new(CACHED_SOURCES),
             endpoints: Cache::new(KNOWN_ENDPOINTS),
+            leases: leases::Leases::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use domain::{FunctionId, JobId, KeyId, UserId, WorkspaceId};
 
+use crate::request;
+
 /// A source of random bytes, so that a simulation can be replayed.
 pub trait Entropy: Send + Sync {
     /// Fills all of `bytes`. Where secrets are made of them, nobody may be able to guess them.
@@ -61,24 +63,32 @@ impl Random {
         u64::from_le_bytes(self.bytes())
     }
 
+    /// Bytes for a thing that a request makes: the same ones when the request comes again. At most 32.
+    pub(crate) fn own<const N: usize>(&self, what: &'static str) -> [u8; N] {
+        match request::draw(what).as_ref().and_then(|drawn| drawn.first_chunk()) {
+            Some(bytes) => *bytes,
+            None => self.bytes(),
+        }
+    }
+
     pub(crate) fn user_id(&self) -> UserId {
-        UserId::from_random(self.word())
+        UserId::from_random(u64::from_le_bytes(self.own("user")))
     }
 
     pub(crate) fn job_id(&self) -> JobId {
-        JobId::from_random(self.word())
+        JobId::from_random(u64::from_le_bytes(self.own("job")))
     }
 
     pub(crate) fn workspace_id(&self) -> WorkspaceId {
-        WorkspaceId::from_random(self.bytes())
+        WorkspaceId::from_random(self.own("workspace"))
     }
 
     pub(crate) fn function_id(&self) -> FunctionId {
-        FunctionId::from_random(self.bytes())
+        FunctionId::from_random(self.own("function"))
     }
 
     pub(crate) fn key_id(&self) -> KeyId {
-        KeyId::from_random(self.bytes())
+        KeyId::from_random(self.own("key"))
     }
 
     /// Names a lease.

@@ -155,6 +155,7 @@ mod tests {
             duration_us: None,
             attempts: 1,
             faults: 0,
+            losses: 0,
             cold_start: false,
             lease: None,
             due: None,

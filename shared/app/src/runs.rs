@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::job::{Next, Outcome, cut_error};
-use domain::{Error, ExecutionType, Function, Job, JobStatus, Kind, Logs, Payload, Result, Version, limits};
+use domain::{
+    Error, ExecutionType, Function, Job, JobId, JobStatus, Kind, Logs, Payload, Result, Version, limits,
+};
 use ports::{Durability, Invocation, RuntimeError};
-use store::payloads::Part;
 use tracing::{error, warn};
 
-use crate::{App, busy, http_trigger};
+use crate::{App, busy, http_trigger, request};
 
 /// When to try again to record what became of a job.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
@@ -43,19 +44,15 @@ pub(crate) enum Step {
 
 impl App {
     /// A job of this function, accepted now.
-    pub(crate) async fn new_job(
+    pub(crate) fn new_job(
         &self,
+        id: JobId,
         function: &Function,
         version: u32,
         event: &Bytes,
         by_trigger: bool,
     ) -> Result<Job> {
-        let id = self.random.job_id();
         let text = String::from_utf8(event.to_vec()).map_err(Error::internal)?;
-        let durability = match runs_directly(function, self.config.direct_limit) {
-            true => Durability::Crash,
-            false => Durability::Power,
-        };
         Ok(Job {
             id,
             function_id: function.id,
@@ -65,7 +62,7 @@ impl App {
             execution_type: function.execution_type,
             by_trigger,
             status: JobStatus::Pending,
-            input: self.store.keep(function.id, id, Part::Input, text, durability).await?,
+            input: Payload::Inline(text),
             output: None,
             error: None,
             logs: None,
@@ -75,6 +72,7 @@ impl App {
             duration_us: None,
             attempts: 0,
             faults: 0,
+            losses: 0,
             cold_start: false,
             lease: None,
             due: None,
@@ -83,7 +81,8 @@ impl App {
 
     /// Runs a new job at once. It is recorded when it ends or, if that takes longer than the grace, as running
     /// meanwhile: before, nobody was told of it, so a crash takes nothing back. `told` is set by whoever is first: the
-    /// caller's wait, which ends with the job's id, or this, which is about to take the record back.
+    /// caller's wait, which ends with the job's id, or this, which is about to take the record back. `None` if another
+    /// has the job (the janitor, or an earlier try of the same request), or it was deleted with its function.
     pub(crate) async fn run_directly(
         self: Arc<Self>,
         function: Function,
@@ -91,7 +90,9 @@ impl App {
         mut job: Job,
         event: Bytes,
         told: Arc<AtomicBool>,
-    ) -> Result<Ran> {
+    ) -> Result<Option<Ran>> {
+        let may_come_again = request::may_come_again();
+        let mut _held = None;
         job.start(self.random.lease_id(), &function.settings, self.clock.now());
         let invocation = invocation(function, version, &job, event, self.config.sync_patience);
         let mut run = self.runtime.invoke(invocation);
@@ -99,17 +100,19 @@ impl App {
             biased;
             ran = &mut run => (ran, false),
             () = tokio::time::sleep(self.config.sync_grace) => {
-                let (ran, recorded) = tokio::join!(run, self.store.add_job(&job, Durability::Crash));
-                if !recorded? {
-                    return Err(Error::internal("a job id was drawn twice"));
+                _held = Some(self.leases.hold(&job));
+                let (ran, recorded) = tokio::join!(run, self.store.add_job(&mut job, Durability::Crash));
+                match recorded? {
+                    true => (ran, true),
+                    false if may_come_again => return Ok(None),
+                    false => return Err(Error::internal("a job id was drawn twice")),
                 }
-                (ran, true)
             }
         };
-        let (after, ran, refused) = match ran {
+        let (mut after, ran, refused) = match ran {
             Ok(outcome) => {
                 let (outcome, response) = judged(&job, outcome);
-                let (after, ran) = self.ended(&job, outcome, response).await?;
+                let (after, ran) = self.ended(&job, outcome, response)?;
                 (after, ran, None)
             }
             Err(RuntimeError::Busy { retry_after }) => {
@@ -129,15 +132,11 @@ impl App {
         let written = if recorded {
             self.recorded(&job, &after).await?
         } else {
-            self.store.add_job(&after, Durability::Crash).await?
+            self.store.add_job(&mut after, Durability::Crash).await?
         };
         match refused {
             Some(error) => Err(error),
-            // The janitor took it over, or its function was deleted under it: the result is not ours to give.
-            None if !written => {
-                Err(Error::new(Kind::NotFound, "JOB_NOT_FOUND", "The function was deleted while it ran"))
-            }
-            None => Ok(ran),
+            None => Ok(written.then_some(ran)),
         }
     }
 
@@ -146,7 +145,7 @@ impl App {
         let mut waiting = job.clone();
         waiting.put_back(self.clock.now());
         if self.recorded(job, &waiting).await? {
-            self.send_again(&waiting).await;
+            self.send_again(&waiting, Duration::ZERO).await;
         }
         Ok(())
     }
@@ -162,7 +161,7 @@ impl App {
                 if failed && let Next::Retry(after) = job.after_failure(&function.settings) {
                     return self.give_back(&job, job.clone(), after).await;
                 }
-                let (after, ran) = self.ended(&job, outcome, response).await?;
+                let (after, ran) = self.ended(&job, outcome, response)?;
                 let written = self.recorded(&job, &after).await?;
                 Ok(if written { Step::Finished(Box::new(ran)) } else { Step::Lost })
             }
@@ -194,44 +193,40 @@ impl App {
         Ok(if written { Step::Again(after) } else { Step::Lost })
     }
 
-    /// Records what became of a job that this process has begun. Whether it was still ours.
+    /// Records what became of a job that this process has begun, as soon as the platform can: a disk that is full for a moment
+    /// must not leave the job running until its lease ends, which is when this gives up. Whether it was still ours.
     async fn recorded(&self, job: &Job, after: &Job) -> Result<bool> {
-        let (written, again) = self.patiently(job, || self.store.step_from_running(job, after)).await?;
-        if written || !again {
-            return Ok(written);
-        }
-        // What seemed to fail may have been done.
-        Ok(self.store.job(job.id).await?.is_some_and(|stored| stored == *after))
-    }
-
-    /// Does what recording a job takes, as soon as the platform can: a disk that is full for a moment must not leave the job
-    /// running until its lease ends, which is when this gives up. With whether it took more than one try.
-    async fn patiently<T, F>(&self, job: &Job, ask: impl Fn() -> F) -> Result<(T, bool)>
-    where
-        F: Future<Output = Result<T>>,
-    {
         let mut again = false;
-        loop {
+        let written = loop {
             let is_ours = job.lease.as_ref().is_some_and(|lease| self.clock.now() < lease.until);
-            match ask().await {
+            match self.store.step_from_running(job, after).await {
                 Err(error) if error.kind == Kind::Unavailable && is_ours => {
                     warn!(job = %job.id, %error, "what became of a job could not be recorded; that is tried again");
                     tokio::time::sleep(RECORD_AGAIN).await;
                     again = true;
                 }
-                done => return Ok((done?, again)),
+                done => break done?,
             }
+        };
+        if written || !again {
+            return Ok(written);
         }
+        // What seemed to fail may have been done. Where its texts are is each try's own.
+        let done = |stored: Job| {
+            let texts = (after.input.clone(), after.output.clone(), after.logs.clone());
+            let (input, output, logs) = texts;
+            Job { input, output, logs, ..stored } == *after
+        };
+        Ok(self.store.job(job.id).await?.is_some_and(done))
     }
 
-    /// The job as an outcome leaves it. Large texts are kept first, under a name that is this lease's own.
-    async fn ended(
+    /// The job as an outcome leaves it.
+    fn ended(
         &self,
         job: &Job,
         outcome: Outcome,
         response: Option<http_trigger::Response>,
     ) -> Result<(Job, Ran)> {
-        let lease = job.lease.as_ref().map(|lease| lease.id.clone()).unwrap_or_default();
         let mut after = job.clone();
         let (status, output) = match outcome.result {
             Ok(output) => (JobStatus::Success, Some(output)),
@@ -240,29 +235,16 @@ impl App {
                 (JobStatus::Error, None)
             }
         };
-        after.output = None;
-        if let Some(output) = &output {
-            after.output = Some(self.kept(job, Part::Output(&lease), output).await?);
-        }
-        after.logs = self.kept_logs(job, &lease, &outcome.logs).await?;
+        after.output = output.clone().map(Payload::Inline);
+        after.logs = match outcome.logs.is_empty() {
+            true => None,
+            false => Some(Payload::Inline(serde_json::to_string(&outcome.logs).map_err(Error::internal)?)),
+        };
         after.duration_us = Some((outcome.duration * 1000.0).max(0.0) as u64);
         after.cold_start = outcome.cold_start;
         after.finish(status, self.clock.now());
         let ran = Ran { job: after.clone(), output, logs: outcome.logs, response };
         Ok((after, ran))
-    }
-
-    async fn kept_logs(&self, job: &Job, lease: &str, logs: &Logs) -> Result<Option<Payload>> {
-        if logs.is_empty() {
-            return Ok(None);
-        }
-        let text = serde_json::to_string(logs).map_err(Error::internal)?;
-        Ok(Some(self.kept(job, Part::Logs(lease), &text).await?))
-    }
-
-    async fn kept(&self, job: &Job, part: Part<'_>, text: &str) -> Result<Payload> {
-        let keep = || self.store.keep(job.function_id, job.id, part, text.to_owned(), Durability::Crash);
-        Ok(self.patiently(job, keep).await?.0)
     }
 
     /// The job as it is when the platform gives up on it.

@@ -7,8 +7,8 @@ use domain::{Error, Result, User, UserId, text};
 use store::logins::{Full, Try};
 use tokio::time::Instant;
 
-use crate::App;
 use crate::invocations::GoesOn;
+use crate::{App, request};
 
 /// How long a login waits for others to be decided, and how often it looks.
 const UNDECIDED: Duration = Duration::from_secs(5);
@@ -27,6 +27,10 @@ pub struct NewUser {
 impl App {
     /// Registers from `source` (an address). 400 if the username is taken, 429 when that source registered too many.
     pub async fn register(&self, source: &str, new: NewUser) -> Result<User> {
+        let id = self.random.user_id();
+        if request::was_made() {
+            return self.user(id).await;
+        }
         let limit = self.config.registrations_per_source;
         if limit > 0
             && let Err(wait) = self.store.count_registration(source, limit, self.clock.now()).await?
@@ -45,14 +49,14 @@ impl App {
         let password_hash = self.passwords.hash(&new.password).await?;
         let now = self.clock.now();
         let user = User {
-            id: self.random.user_id(),
+            id,
             username: new.username,
             name: text::name(&new.name).into_owned(),
             password_hash,
             created_at: now,
             updated_at: now,
         };
-        self.store.create_user(&user).await?;
+        self.store.create_user(&user, request::mark()).await?;
         Ok(user)
     }
 

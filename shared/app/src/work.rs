@@ -34,13 +34,14 @@ impl App {
         if job.status.is_final() {
             return Ok(Disposition::Ack);
         }
-        if !job.can_start(now) {
+        if !job.can_start(now) || self.leases.has(&job) {
             let until = job.lease.as_ref().map_or(now, |lease| lease.until);
             return Ok(Disposition::Release(
                 Duration::from_millis(until.millis_since(now)) + Duration::from_secs(1),
             ));
         }
-        let Some(function) = self.store.function(job.function_id).await? else { return Ok(Disposition::Ack) };
+        let function = self.store.function_in(job.workspace_id, job.function_id).await?;
+        let Some(function) = function else { return Ok(Disposition::Ack) };
         if !store::functions::is_invocable(&function) {
             self.finish_unbegun(&job, "the function was disabled before this job began").await?;
             return Ok(Disposition::Ack);
@@ -51,9 +52,9 @@ impl App {
         };
         let mut begun = job.clone();
         if job.status == JobStatus::Running {
-            // Who had it is past the lease: the platform's fault.
-            begun.faults += 1;
-            if begun.after_fault() == Next::Finish {
+            // Who had it is past the lease: its process is gone.
+            begun.losses += 1;
+            if begun.after_loss() == Next::Finish {
                 let gave_up = self.gave_up(&begun, "the process that ran it stopped each time");
                 return Ok(match self.record_step(&job, &gave_up).await? {
                     true => Disposition::Bury,
@@ -62,6 +63,7 @@ impl App {
             }
         }
         begun.start(self.random.lease_id(), &function.settings, now);
+        let _held = self.leases.hold(&begun);
         if !self.record_step(&job, &begun).await? {
             return Ok(Disposition::Release(Duration::from_secs(1)));
         }

@@ -1,12 +1,13 @@
 //! Workspaces.
 
 use domain::{Result, UserId, Workspace, WorkspaceId, limits, text};
+use store::quotas::{Counted, Quota};
 use store::workspaces::not_found;
 
-use crate::{App, Listed, PageRequest};
+use crate::{App, Listed, PageRequest, request};
 
 impl App {
-    /// Makes a workspace. 409 if the owner has one of this name.
+    /// Makes a workspace. 409 if the owner has one of this name, or as many as they may.
     pub async fn create_workspace(
         &self,
         owner: UserId,
@@ -14,8 +15,12 @@ impl App {
         description: Option<String>,
     ) -> Result<Workspace> {
         let now = self.clock.now();
+        let id = self.random.workspace_id();
+        if request::was_made() {
+            return self.workspace(owner, id).await;
+        }
         let workspace = Workspace {
-            id: self.random.workspace_id(),
+            id,
             name_key: Some(text::name_key(name)),
             name: text::name(name).into_owned(),
             description,
@@ -24,7 +29,8 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        self.store.create_workspace(&workspace).await?;
+        let quota = Quota { of: Counted::Workspaces, most: self.config.quotas.workspaces };
+        self.store.create_workspace(&workspace, quota, request::mark()).await?;
         Ok(workspace)
     }
 

@@ -31,6 +31,9 @@ pub struct Config {
     pub environment: Option<String>,
     /// `REGISTRATIONS_PER_SOURCE`: how many users one address may register in five minutes; 0 for any number.
     pub registrations_per_source: Option<String>,
+    /// `WORKSPACES_PER_USER`, `FUNCTIONS_PER_USER`, `VERSIONS_PER_FUNCTION`: how much of each one user may have, where
+    /// that is not the usual.
+    pub quotas: [Option<u32>; 3],
     /// `WARM_UP`: which parts (`table`, `runtime`) are asked something before the first request, so that connections
     /// are there when it comes.
     pub warm_up: Vec<String>,
@@ -91,6 +94,8 @@ impl Config {
             public_url: read("PUBLIC_URL"),
             environment: read("ENVIRONMENT"),
             registrations_per_source: read("REGISTRATIONS_PER_SOURCE"),
+            quotas: ["WORKSPACES_PER_USER", "FUNCTIONS_PER_USER", "VERSIONS_PER_FUNCTION"]
+                .map(|name| read(name).and_then(|text| text.parse().ok()).filter(|most| *most > 0)),
             warm_up: list("WARM_UP").collect(),
             s3_path_style: read("AWS_ENDPOINT_URL").is_some(),
             parser: None,
@@ -237,6 +242,12 @@ mod tests {
         let limit = |text| config(&[("REGISTRATIONS_PER_SOURCE", text)]).registrations_per_source();
         assert_eq!((limit(""), limit("0"), limit("7")), (Ok(300), Ok(0), Ok(7)));
         assert!(limit("many").is_err_and(|error| error.to_string().contains("REGISTRATIONS_PER_SOURCE")));
+    }
+
+    #[test]
+    fn quotas_are_numbers_above_nothing() {
+        let set = config(&[("WORKSPACES_PER_USER", "7"), ("FUNCTIONS_PER_USER", "0")]);
+        assert_eq!(set.quotas, [Some(7), None, None]);
     }
 
     #[test]

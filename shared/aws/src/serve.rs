@@ -128,8 +128,15 @@ impl Home {
                 ..web::Config::default()
             },
         });
-        let settings =
-            app::Config { registrations_per_source: self.config.registrations_per_source()?, ..app_config() };
+        let [workspaces, functions, versions] = self.config.quotas;
+        let usual = app::Quotas::default();
+        let quotas = app::Quotas {
+            workspaces: workspaces.unwrap_or(usual.workspaces),
+            functions: functions.unwrap_or(usual.functions),
+            versions: versions.unwrap_or(usual.versions),
+        };
+        let registrations_per_source = self.config.registrations_per_source()?;
+        let settings = app::Config { registrations_per_source, quotas, ..app_config() };
         let app = Arc::new(App::new(self.parts.clone(), settings));
         let state = AppState { app, web: web.clone() };
         let site = Site::new(web, web::style::FASTAPI);

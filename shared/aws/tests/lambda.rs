@@ -95,6 +95,7 @@ fn function(current: Version, settings: Settings) -> Function {
         status_reason: None,
         settings,
         latest_version: current.version,
+        oldest_version: 1,
         current,
         revision: 1,
         created_at: Timestamp::from_millis(0),

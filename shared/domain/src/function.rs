@@ -199,6 +199,9 @@ pub struct Function {
     pub current: Version,
     /// The highest version there is; after a rollback more than `current.version`.
     pub latest_version: u32,
+    /// The lowest version that is kept; those before it are gone, or go once no job needs them.
+    #[serde(default = "first_version")]
+    pub oldest_version: u32,
     /// Counts every change of this record, so that two at once can't overwrite each other.
     pub revision: u64,
     /// When it was made.
@@ -207,6 +210,10 @@ pub struct Function {
     pub updated_at: Timestamp,
     /// When it was last made ready to run.
     pub deployed_at: Option<Timestamp>,
+}
+
+fn first_version() -> u32 {
+    1
 }
 
 /// Every method that a trigger can be asked by.

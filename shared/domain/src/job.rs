@@ -114,6 +114,9 @@ pub struct Job {
     pub attempts: u32,
     /// How many of those the platform itself spoiled.
     pub faults: u32,
+    /// How many of those ended with the process that ran them: killed, or gone with its machine.
+    #[serde(default)]
+    pub losses: u32,
     /// Whether its last attempt had to load the code first.
     pub cold_start: bool,
     /// Who has it, while it runs.
@@ -201,11 +204,22 @@ impl Job {
 
     /// After the user's code failed: again, if the function says so and the job was queued.
     pub fn after_failure(&self, settings: &Settings) -> Next {
-        let tried = self.attempts.saturating_sub(self.faults);
+        let tried = self.attempts.saturating_sub(self.faults + self.losses);
         if self.execution_type == ExecutionType::Async && tried < settings.max_attempts {
             Next::Retry(backoff(tried))
         } else {
             Next::Finish
+        }
+    }
+
+    /// After the process that ran it was lost, already counted in `losses`: at once, then after longer and longer. That a
+    /// server is killed or restarted is no fault of the job; only one that takes its server with it each time meets the
+    /// bound, which is far.
+    pub fn after_loss(&self) -> Next {
+        match self.losses {
+            lost if lost >= limits::LOSSES => Next::Finish,
+            0 | 1 => Next::Retry(Duration::ZERO),
+            lost => Next::Retry(backoff(lost - 1)),
         }
     }
 
@@ -231,4 +245,41 @@ pub fn cut_error(text: &str) -> String {
         end -= 1;
     }
     format!("{}{MARK}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a version before this one stored it.
+    const STORED: &str = r#"{"id": 1, "function_id": "9c5b94b1-35ad-49bb-b118-8e8fc24abf80",
+        "workspace_id": "9c5b94b1-35ad-49bb-b118-8e8fc24abf81", "owner_id": 2, "version": 1, "execution_type": "ASYNC",
+        "status": "running", "input": "{}", "created_at": "2026-01-01T00:00:00.000Z", "attempts": 7, "faults": 1,
+        "cold_start": false}"#;
+
+    #[test]
+    fn lost_servers_are_not_the_jobs_fault() {
+        let mut job: Job = serde_json::from_str(STORED).expect("an older record is read");
+        assert_eq!(job.losses, 0);
+        let (mut waited, mut longest) = (Duration::ZERO, Duration::ZERO);
+        for lost in 1..limits::LOSSES {
+            job.losses = lost;
+            let Next::Retry(after) = job.after_loss() else { panic!("given up after {lost}") };
+            assert_eq!(after.is_zero(), lost == 1);
+            (waited, longest) = (waited + after, longest.max(after));
+        }
+        assert!(longest == Duration::from_secs(60) && waited > Duration::from_secs(3600), "{waited:?}");
+        job.losses = limits::LOSSES;
+        assert_eq!(job.after_loss(), Next::Finish);
+    }
+
+    #[test]
+    fn an_attempt_that_a_server_took_along_is_not_one_of_the_codes() {
+        let mut job: Job = serde_json::from_str(STORED).expect("an older record is read");
+        let settings = Settings { max_attempts: 3, ..Settings::default() };
+        (job.attempts, job.faults, job.losses) = (7, 1, 4);
+        assert_ne!(job.after_failure(&settings), Next::Finish, "two of three");
+        job.losses = 3;
+        assert_eq!(job.after_failure(&settings), Next::Finish);
+    }
 }

@@ -36,6 +36,14 @@ pub const ACCESS_TOKEN: Duration = Duration::from_secs(2 * 3600);
 pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3600);
 /// How often the platform tries a job again for faults that are its own (house.md, promises).
 pub const PLATFORM_ATTEMPTS: u32 = 5;
+/// How often a job's process may be lost under it before the platform takes the job for the cause.
+pub const LOSSES: u32 = 100;
+/// Workspaces of one user, where the operator doesn't say otherwise.
+pub const WORKSPACES_PER_USER: u32 = 100;
+/// Functions of one user, where the operator doesn't say otherwise.
+pub const FUNCTIONS_PER_USER: u32 = 1000;
+/// Kept versions of one function, where the operator doesn't say otherwise.
+pub const VERSIONS_PER_FUNCTION: u32 = 1000;
 /// Wrong passwords for one username from one source, per window, before 429.
 pub const WRONG_PASSWORDS_PER_NAME: u64 = 10;
 /// Wrong passwords from one source, per window, before 429.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use domain::{Error, Function, FunctionId, Result, Status, Timestamp, UserId, Version, WorkspaceId};
-use ports::{Change, Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
+use ports::{Change, Check, Condition, Durability, Index, Item, Key, Query, Sort, TableError, Write};
 
 use crate::keys::Scope;
-use crate::sweeps::{Deleted, Sweep};
+use crate::quotas::{self, Quota};
+use crate::sweeps::{Deleted, STRAGGLERS, Sweep};
+use crate::uploads::Upload;
 use crate::workspaces::changed_meanwhile;
-use crate::{Listed, PageRequest, Read, Store, items, keys, metrics, names, workspaces};
+use crate::{Listed, Mark, PageRequest, Read, Store, items, keys, metrics, names, taken_over, workspaces};
 
 /// What a caller hears of a function that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
@@ -24,12 +26,22 @@ pub enum Taken {
     Endpoint,
 }
 
+/// Why code that took so long to be stored can't be named any more: the janitor has removed it.
+const TOO_LATE: &str = "the upload of the code was given up";
+
 /// What came of storing a new or changed function.
 pub type Stored = Result<std::result::Result<(), Taken>>;
 
 impl Store {
-    /// Stores a new function with its first version. 404 if its workspace is gone.
-    pub async fn create_function(&self, function: &Function) -> Stored {
+    /// Stores a new function with its first version, whose code has been uploaded. 404 if its workspace is gone, 409 if its
+    /// owner has as many as they may.
+    pub async fn create_function(
+        &self,
+        function: &Function,
+        code: &Upload,
+        quota: Quota,
+        mark: Mark,
+    ) -> Stored {
         let count = Write::Update(
             keys::total(Scope::Workspace(function.workspace_id), 0),
             vec![Change::Add(metrics::FUNCTIONS.into(), 1)],
@@ -42,21 +54,39 @@ impl Store {
             Write::Put(function_item(function)?, Condition::Absent),
             Write::Put(version_item(&function.current)?, Condition::Absent),
             count,
+            quota.one_more(function.owner_id),
+            code.claimed(),
         ];
         let name_check = writes.len();
         writes.extend(check_name(function, None));
-        match self.table.write(writes, Durability::Crash).await {
-            Ok(()) => Ok(Ok(())),
-            Err(TableError::Condition { index: 0 }) => Err(workspaces::not_found()),
-            Err(TableError::Condition { index: 1 }) => Ok(Err(Taken::Name)),
-            Err(TableError::Condition { index: 2 }) => Ok(Err(Taken::Endpoint)),
-            Err(TableError::Condition { index }) if index == name_check => Ok(Err(Taken::Name)),
-            Err(error) => Err(error.into()),
+        let marked = writes.len();
+        writes.extend(mark);
+        loop {
+            match self.table.write(writes.clone(), Durability::Crash).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(TableError::Condition { index: 0 }) => return Err(workspaces::not_found()),
+                Err(TableError::Condition { index: 1 }) => return Ok(Err(Taken::Name)),
+                Err(TableError::Condition { index: 2 }) => return Ok(Err(Taken::Endpoint)),
+                Err(TableError::Condition { index: 6 }) => {
+                    self.refused_by(quota, function.owner_id).await?;
+                }
+                Err(TableError::Condition { index: 7 }) => return Err(Error::unavailable(TOO_LATE)),
+                Err(TableError::Condition { index }) if index == marked => return Err(taken_over()),
+                Err(TableError::Condition { index }) if index == name_check => return Ok(Err(Taken::Name)),
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
-    /// Stores a changed function, and its new version if it has one. 409 if it was changed meanwhile.
-    pub async fn update_function(&self, before: &Function, after: &Function) -> Stored {
+    /// Stores a changed function, and its new version, whose code has been uploaded, if it has one. 404 if its workspace is
+    /// gone, 409 if it was changed meanwhile.
+    pub async fn update_function(
+        &self,
+        before: &Function,
+        after: &Function,
+        code: Option<&Upload>,
+        mark: Mark,
+    ) -> Stored {
         let unchanged = Check::Equals("revision", before.revision.into());
         let mut writes = Vec::new();
         let mut taken = Vec::new();
@@ -81,11 +111,26 @@ impl Store {
         if after.latest_version > before.latest_version {
             writes.push(Write::Put(version_item(&after.current)?, Condition::Absent));
         }
+        for version in before.oldest_version..after.oldest_version {
+            // Not at once: an invocation that has read the function with it may not have recorded its job yet.
+            let what = Deleted::Version(after.id, version);
+            writes
+                .push(Write::Put(Sweep::later(what, after.updated_at, STRAGGLERS).item()?, Condition::None));
+        }
         writes.push(Write::Put(function_item(after)?, Condition::Present(vec![unchanged])));
+        let home = writes.len();
+        writes.push(Write::Check(keys::workspace(after.workspace_id), Condition::Present(vec![])));
+        let marked = mark.is_some().then_some(writes.len());
+        writes.extend(mark);
+        let claimed = code.map(|_| writes.len());
+        writes.extend(code.map(Upload::claimed));
         match self.table.write(writes, Durability::Crash).await {
             Ok(()) => Ok(Ok(())),
             Err(TableError::Condition { index }) => match taken.get(index) {
                 Some(&what) => Ok(Err(what)),
+                None if index == home => Err(not_found()),
+                None if Some(index) == marked => Err(taken_over()),
+                None if Some(index) == claimed => Err(Error::unavailable(TOO_LATE)),
                 None => Err(changed_meanwhile()),
             },
             Err(error) => Err(error.into()),
@@ -102,34 +147,59 @@ impl Store {
         }
     }
 
-    /// The function with this id.
-    pub async fn function(&self, id: FunctionId) -> Result<Option<Function>> {
-        let Some(record) = self.table.get_shared(&keys::function(id)).await? else { return Ok(None) };
+    /// A user's function, if its workspace is there: one read.
+    pub async fn function_of_user(&self, owner: UserId, id: FunctionId) -> Result<Option<Function>> {
+        let mut found = self.table.get_many_shared(&[keys::function(id), keys::quota(owner)]).await?;
+        let counts = found.pop().flatten();
+        let Some(record) = found.pop().flatten() else { return Ok(None) };
+        let function = self.read_function(id, record)?;
+        let gone = counts.is_some_and(|counts| quotas::is_gone(&counts, function.workspace_id));
+        Ok(Some(function).filter(|function| function.owner_id == owner && !gone))
+    }
+
+    /// A function of this workspace, if that is there: one read.
+    pub async fn function_in(&self, workspace: WorkspaceId, id: FunctionId) -> Result<Option<Function>> {
+        Ok(self.function_and(workspace, id, None).await?.0)
+    }
+
+    /// Likewise, and the auth key that someone claims to have for some workspace: one read.
+    pub async fn function_and_key(
+        &self,
+        workspace: WorkspaceId,
+        id: FunctionId,
+        (of, key): (WorkspaceId, domain::KeyId),
+    ) -> Result<(Option<Function>, Option<domain::AuthKey>)> {
+        let (function, key) = self.function_and(workspace, id, Some(keys::auth_key(of, key))).await?;
+        Ok((function, key.map(|item| items::read(Arc::unwrap_or_clone(item))).transpose()?))
+    }
+
+    async fn function_and(
+        &self,
+        workspace: WorkspaceId,
+        id: FunctionId,
+        more: Option<Key>,
+    ) -> Result<(Option<Function>, Option<Arc<Item>>)> {
+        let mut keys = vec![keys::function(id), keys::workspace(workspace)];
+        keys.extend(more);
+        let mut found = self.table.get_many_shared(&keys).await?.into_iter();
+        let (record, home, more) = (found.next().flatten(), found.next().flatten(), found.next().flatten());
+        let (Some(record), Some(_)) = (record, home) else { return Ok((None, more)) };
+        let function = Some(self.read_function(id, record)?);
+        Ok((function.filter(|function| function.workspace_id == workspace), more))
+    }
+
+    fn read_function(&self, id: FunctionId, record: Arc<Item>) -> Result<Function> {
         if let Some(known) = self.functions.get(&id).filter(|known| Arc::ptr_eq(&known.record, &record)) {
-            return Ok(Some((*known.function).clone()));
+            return Ok((*known.function).clone());
         }
         // A table that makes each item anew gives nobody else a hold of it: it would never be known again.
         let record = match Arc::try_unwrap(record) {
-            Ok(only) => return items::read(only).map(Some),
+            Ok(only) => return items::read(only),
             Err(kept) => kept,
         };
         let function: Function = items::read((*record).clone())?;
         self.functions.insert(id, Read { record, function: Arc::new(function.clone()) });
-        Ok(Some(function))
-    }
-
-    /// The function with this id, and the auth key that someone claims to have for its workspace: one read.
-    pub async fn function_and_key(
-        &self,
-        id: FunctionId,
-        workspace: WorkspaceId,
-        key: domain::KeyId,
-    ) -> Result<(Option<Function>, Option<domain::AuthKey>)> {
-        let mut found =
-            self.table.get_many(&[keys::function(id), keys::auth_key(workspace, key)]).await?.into_iter();
-        let function = found.next().flatten().map(items::read).transpose()?;
-        let key = found.next().flatten().map(items::read).transpose()?;
-        Ok((function, key))
+        Ok(function)
     }
 
     /// The id of the function behind an endpoint.
@@ -151,7 +221,10 @@ impl Store {
 
     /// A user's functions in all workspaces, newest first.
     pub async fn functions_of_user(&self, owner: UserId, page: PageRequest) -> Result<Listed<Function>> {
-        self.functions(Index::Gsi2, keys::user_partition(owner), page).await
+        let listed = self.functions(Index::Gsi2, keys::user_partition(owner), page).await?;
+        // Those of a workspace that was deleted are listed until they are swept.
+        let Some(counts) = self.table.get_shared(&keys::quota(owner)).await? else { return Ok(listed) };
+        Ok(listed.only(|function| !quotas::is_gone(&counts, function.workspace_id)))
     }
 
     async fn functions(
@@ -176,11 +249,12 @@ impl Store {
         self.get(&keys::version(function, version)).await
     }
 
-    /// A function's versions, newest first.
-    pub async fn versions(&self, function: FunctionId, page: PageRequest) -> Result<Listed<Version>> {
+    /// The versions of a function that are kept, newest first.
+    pub async fn versions(&self, function: &Function, page: PageRequest) -> Result<Listed<Version>> {
+        let place = |version| keys::version(function.id, version).sk;
         self.list(Query {
-            partition: keys::function_partition(function),
-            sort: Sort::Prefix(keys::VERSION_PREFIX.into()),
+            partition: keys::function_partition(function.id),
+            sort: Sort::Between(place(function.oldest_version), place(function.latest_version)),
             descending: true,
             limit: page.limit,
             after: page.after,
@@ -203,17 +277,25 @@ impl Store {
                 vec![Change::Add(metrics::FUNCTIONS.into(), -1)],
                 Condition::None,
             ),
+            // Its functions were counted off with it.
+            Write::Check(keys::workspace(function.workspace_id), Condition::Present(vec![])),
+            quotas::one_function_fewer(function.owner_id),
         ];
-        match self.table.write(writes, Durability::Crash).await {
-            Err(TableError::Condition { .. }) => match self.function(function.id).await? {
-                Some(_) => Err(changed_meanwhile()),
-                None => Err(not_found()),
-            },
-            other => Ok(other?),
+        loop {
+            match self.table.write(writes.clone(), Durability::Crash).await {
+                Err(TableError::Condition { index: 6 }) => drop(self.count_once(function.owner_id).await?),
+                Err(TableError::Condition { .. }) => {
+                    return match self.function_in(function.workspace_id, function.id).await? {
+                        Some(_) => Err(changed_meanwhile()),
+                        None => Err(not_found()),
+                    };
+                }
+                other => return Ok(other?),
+            }
         }
     }
 
-    /// Puts all functions of a (deleted) workspace out of reach. The claims to their names say which there are: unlike
+    /// Removes the records of all functions of a deleted workspace, and notes what else is to be swept. The claims to their names say which there are: unlike
     /// an index, those are never behind.
     pub async fn delete_functions_of(&self, workspace: WorkspaceId, now: Timestamp) -> Result<()> {
         let partition = keys::workspace_partition(workspace);

@@ -1,10 +1,11 @@
 //! Jobs. Every step is one conditional write, together with the counters it changes and the note that tells the
 //! janitor when to look: so the counters always equal the jobs, and no step happens twice.
 
-use domain::{Error, Function, Job, JobId, JobStatus, Result, Timestamp};
+use domain::{Error, Function, Job, JobId, JobStatus, Payload, Result, Timestamp};
 use ports::{Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
 use serde::{Deserialize, Serialize};
 
+use crate::uploads::Upload;
 use crate::{Listed, PageRequest, Store, items, keys, metrics};
 
 /// What a caller hears of a job that isn't there, or isn't theirs.
@@ -16,9 +17,14 @@ pub fn not_found() -> Error {
 pub type Taken = Result<bool>;
 
 impl Store {
-    /// Records a job that is new: accepted, begun already, or over already. `false` if its id is taken.
-    pub async fn add_job(&self, job: &Job, durability: Durability) -> Taken {
-        self.step(job, None, Condition::Absent, durability).await
+    /// Records a job that is new: accepted, begun already, or over already. `false` if its id is taken. `job` is as it is
+    /// recorded then, its large texts elsewhere.
+    pub async fn add_job(&self, job: &mut Job, durability: Durability) -> Taken {
+        let stored = self.step(job, None, Condition::Absent, durability).await?;
+        if let Some(Some(moved)) = &stored {
+            job.clone_from(moved);
+        }
+        Ok(stored.is_some())
     }
 
     /// Waits until a job that was recorded survives power loss too.
@@ -34,12 +40,12 @@ impl Store {
             Check::Equals("status", JobStatus::Pending.as_str().into()),
             Check::Equals("attempts", before.attempts.into()),
         ]);
-        self.step(after, Some(before), waits, Durability::Crash).await
+        Ok(self.step(after, Some(before), waits, Durability::Crash).await?.is_some())
     }
 
     /// Records a step of a job that ran under this lease: over, given back, or taken over by another.
     pub async fn step_from_running(&self, before: &Job, after: &Job) -> Taken {
-        self.step(after, Some(before), under_lease(before), Durability::Crash).await
+        Ok(self.step(after, Some(before), under_lease(before), Durability::Crash).await?.is_some())
     }
 
     /// Takes back the record of a job that runs under this lease: it was never begun, and nobody was told of it.
@@ -47,16 +53,23 @@ impl Store {
         let mut writes = vec![Write::Delete(keys::job(job.id), under_lease(job))];
         writes.extend(job.due.map(|due| Write::Delete(keys::due(job.id, due), Condition::None)));
         writes.push(metrics::forget_running(job));
+        if let Payload::Blob { key, .. } = &job.input {
+            let now = job.started_at.unwrap_or(job.created_at);
+            writes.push(Upload::unclaimed(vec![key.clone()], now)?);
+        }
         taken(self.table.write(writes, Durability::Crash).await)
     }
 
+    /// `None` if the condition did not hold; else the job, where it is recorded otherwise than it came.
     async fn step(
         &self,
         job: &Job,
         before: Option<&Job>,
         condition: Condition,
         durability: Durability,
-    ) -> Taken {
+    ) -> Result<Option<Option<Job>>> {
+        let (moved, upload) = self.upload_texts(job, durability).await?.unzip();
+        let job = moved.as_ref().unwrap_or(job);
         let mut writes = vec![Write::Put(job_item(job)?, condition)];
         let (old, new) = (before.and_then(|job| job.due), job.due);
         if old != new {
@@ -68,7 +81,15 @@ impl Store {
         if before.map(|job| job.status) != Some(job.status) {
             writes.extend(metrics::writes(job, before.map(|job| job.status)));
         }
-        taken(self.table.write(writes, durability).await)
+        let Some(upload) = upload else {
+            return Ok(taken(self.table.write(writes, durability).await)?.then_some(None));
+        };
+        writes.push(upload.claimed());
+        let written = taken(self.table.write(writes, durability).await);
+        if !matches!(written, Ok(true)) {
+            self.abandon(&upload).await;
+        }
+        Ok(written?.then_some(moved))
     }
 
     /// The job with this id.

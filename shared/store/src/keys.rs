@@ -21,7 +21,9 @@
 //! | … of one status | GSI2 `FUNCTION#id#status` / `JOB#created#id` |
 //! | jobs to look at by now (janitor) | `DUE#shard` / up to `time` |
 //! | counters, all-time and of a period | `METRICS#scope#id#shard` / `TOTAL`; between `HOUR#from` and `HOUR#to` |
+//! | how much of everything a user has | `USER#id` / `QUOTA` |
 //! | what a delete left to sweep by now (janitor) | `SWEEP` / up to `time` |
+//! | blobs that no record names by now (janitor) | `UPLOAD#shard` / up to `time` |
 //! | an answer given before | `IDEMPOTENCY#caller` / `key` (kept by `web`) |
 //!
 //! Partition keys spread: nothing but the janitor's small partitions is shared between tenants. Times in keys have
@@ -30,6 +32,7 @@
 use domain::job::JobStatus;
 use domain::{FunctionId, JobId, KeyId, Timestamp, UserId, WorkspaceId};
 use ports::{Key, Sort};
+use uuid::Uuid;
 
 /// Over how many partitions the counters of one function or workspace, and the janitor's dues, are spread. DynamoDB
 /// takes about 1,000 writes a second per partition; a reader asks all of them.
@@ -41,6 +44,8 @@ pub const META: &str = "META";
 pub const KEY_PREFIX: &str = "KEY#";
 /// The prefix of a workspace's function names.
 pub const NAME_PREFIX: &str = "FNAME#";
+/// The prefix of a user's workspace names.
+pub const WORKSPACE_NAME_PREFIX: &str = "WNAME#";
 /// The prefix of a function's versions.
 pub const VERSION_PREFIX: &str = "VERSION#";
 /// The prefix of functions in an index.
@@ -62,6 +67,11 @@ pub fn user(id: UserId) -> Key {
 /// Where a user's workspaces and functions are listed, and the names of the former are taken.
 pub fn user_partition(id: UserId) -> String {
     format!("USER#{id}")
+}
+
+/// How much of everything a user has.
+pub fn quota(id: UserId) -> Key {
+    Key::new(user_partition(id), "QUOTA")
 }
 
 /// The claim to a username.
@@ -92,7 +102,7 @@ pub fn workspace_partition(id: WorkspaceId) -> String {
 
 /// The claim to a workspace's name. `name` as [`domain::text::name_key`] makes it.
 pub fn workspace_name(owner: UserId, name: &str) -> Key {
-    Key::new(user_partition(owner), format!("WNAME#{name}"))
+    Key::new(user_partition(owner), format!("{WORKSPACE_NAME_PREFIX}{name}"))
 }
 
 /// A workspace's place among its owner's.
@@ -205,6 +215,17 @@ pub fn hour(start: Timestamp) -> String {
 /// The note that something deleted is to be swept.
 pub fn sweep(due: Timestamp, what: &str) -> Key {
     Key::new(SWEEP, format!("{due}#{what}"))
+}
+
+/// The note of blobs that no record names yet.
+pub fn upload(id: Uuid, due: Timestamp) -> Key {
+    let shard = u64::from(id.as_bytes()[0]) % SHARDS;
+    Key::new(upload_partition(shard), format!("{due}#{id}"))
+}
+
+/// A shard of those notes.
+pub fn upload_partition(shard: u64) -> String {
+    format!("UPLOAD#{shard}")
 }
 
 /// Of a partition whose sort keys begin with a time: all up to that time, it included.

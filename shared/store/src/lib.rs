@@ -12,7 +12,9 @@ pub mod logins;
 pub mod metrics;
 mod names;
 pub mod payloads;
+pub mod quotas;
 pub mod sweeps;
+pub mod uploads;
 pub mod users;
 pub mod workspaces;
 
@@ -31,6 +33,15 @@ pub struct Store {
     table: Arc<dyn Table>,
     blobs: Arc<dyn Blobs>,
     functions: Arc<Cache<FunctionId, Read>>,
+}
+
+/// The write by which a request that may be sent again notes that it has had its effect: it goes with the write that is
+/// the effect, and is refused once another has taken the request over. `None` of a request that is sent once.
+pub type Mark = Option<Write>;
+
+/// What a caller hears whose request another has taken over.
+fn taken_over() -> Error {
+    Error::conflict("IDEMPOTENCY_KEY_IN_USE", "A request with this Idempotency-Key is still running")
 }
 
 /// A function, and the record that it was read from: as long as the table has that very one, it is the same.
@@ -69,6 +80,13 @@ impl<T> Listed<T> {
             self.places.truncate(fit);
         }
         self
+    }
+
+    /// Leaves out what is not to be shown.
+    fn only(self, shown: impl Fn(&T) -> bool) -> Self {
+        let both = self.items.into_iter().zip(self.places);
+        let (items, places) = both.filter(|(item, _)| shown(item)).unzip();
+        Self { items, places, next: self.next }
     }
 
     /// The same list of something else.

@@ -168,7 +168,12 @@ fn summed(shards: &[Item]) -> Counters {
 
 /// How many functions a workspace has, of the shards of its all-time counters.
 fn functions<'a>(shards: impl Iterator<Item = &'a Item>) -> u64 {
-    u64::try_from(shards.map(|item| number(&item.attributes, FUNCTIONS)).sum::<i64>()).unwrap_or(0)
+    u64::try_from(shards.map(functions_of).sum::<i64>()).unwrap_or(0)
+}
+
+/// How many functions a workspace has, as the first shard of its all-time counters says.
+pub(crate) fn functions_of(item: &Item) -> i64 {
+    number(&item.attributes, FUNCTIONS)
 }
 
 fn add_hour(points: &mut BTreeMap<Timestamp, Counters>, item: &Item, width: Duration) {

@@ -1,49 +1,61 @@
 //! Texts that live in the table while they are small, and in the blob store once they are not.
 
-use domain::{Error, FunctionId, JobId, Payload, Result, limits};
+use domain::{Error, Job, JobStatus, Payload, Result, limits};
 use ports::Durability;
+use uuid::Uuid;
 
 use crate::Store;
+use crate::uploads::Upload;
 
 /// The most that a job's logs take in the table, in bytes: beside an input, an output and an error they must stay under
 /// DynamoDB's 400 KB.
 const INLINE_LOGS: usize = 32 * 1024;
 
-/// Which text of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part<'a> {
-    /// The event.
-    Input,
-    /// The result, as written under this lease: a worker that lost its lease writes to a place of its own.
-    Output(&'a str),
-    /// What was printed, likewise.
-    Logs(&'a str),
+fn is_large(payload: Option<&Payload>, limit: usize) -> bool {
+    matches!(payload, Some(Payload::Inline(text)) if text.len() > limit)
 }
 
 impl Store {
-    /// Keeps a text of a job. What a caller is told is queued must survive power loss, like the job itself.
-    pub async fn keep(
+    /// Puts the texts of a job that are too large for the table elsewhere; the job as it is recorded then. `None` where
+    /// all are small. Of a job that waits, what a caller is told is queued must survive power loss, like the job itself.
+    pub(crate) async fn upload_texts(
         &self,
-        function: FunctionId,
-        job: JobId,
-        part: Part<'_>,
-        text: String,
+        job: &Job,
         durability: Durability,
-    ) -> Result<Payload> {
-        let (name, limit) = match part {
-            Part::Input => ("input".to_owned(), limits::INLINE_PAYLOAD),
-            Part::Output(lease) => (format!("output-{lease}"), limits::INLINE_PAYLOAD),
-            Part::Logs(lease) => (format!("logs-{lease}"), INLINE_LOGS),
+    ) -> Result<Option<(Job, Upload)>> {
+        let texts = [
+            ("input", Some(&job.input), limits::INLINE_PAYLOAD),
+            ("output", job.output.as_ref(), limits::INLINE_PAYLOAD),
+            ("logs", job.logs.as_ref(), INLINE_LOGS),
+        ];
+        if !texts.iter().any(|(_, payload, limit)| is_large(*payload, *limit)) {
+            return Ok(None);
+        }
+        // A place of its own each time, so that nobody removes or replaces what another's record names.
+        let (folder, id) = (format!("jobs/{}/{}", job.function_id, job.id), Uuid::new_v4().simple());
+        let mut job = job.clone();
+        let mut blobs = Vec::new();
+        let mut move_out = |name: &str, payload: &mut Payload, limit: usize| {
+            if !is_large(Some(payload), limit) {
+                return;
+            }
+            let key = format!("{folder}/{name}-{id}");
+            let Payload::Inline(text) = payload else { return };
+            let text = std::mem::take(text);
+            *payload = Payload::Blob { key: key.clone(), bytes: text.len() };
+            blobs.push((key, text.into_bytes().into()));
         };
-        if text.len() <= limit {
-            return Ok(Payload::Inline(text));
+        move_out("input", &mut job.input, limits::INLINE_PAYLOAD);
+        if let Some(output) = &mut job.output {
+            move_out("output", output, limits::INLINE_PAYLOAD);
         }
-        let (key, bytes) = (format!("jobs/{function}/{job}/{name}"), text.len());
-        self.blobs.put(&key, text.into_bytes().into()).await?;
-        if durability == Durability::Power {
-            self.blobs.sync(&key).await?;
+        if let Some(logs) = &mut job.logs {
+            move_out("logs", logs, INLINE_LOGS);
         }
-        Ok(Payload::Blob { key, bytes })
+        let sync = durability == Durability::Power || job.status == JobStatus::Pending;
+        let now = job.completed_at.or(job.started_at).unwrap_or(job.created_at);
+        let upload = self.upload(blobs, sync, now).await?;
+        Ok(Some((job, upload)))
     }
 
     /// The text.

@@ -3,21 +3,25 @@
 use domain::{Error, Kind, Result, User, UserId};
 use ports::{Condition, Durability, Item, Write};
 
-use crate::{Store, conflict, items, keys};
+use crate::{Mark, Store, conflict, items, keys, quotas, taken_over};
 
 impl Store {
     /// Registers a user. 400 if the username is taken.
-    pub async fn create_user(&self, user: &User) -> Result<()> {
+    pub async fn create_user(&self, user: &User, mark: Mark) -> Result<()> {
         let mut claim = Item::new(keys::username(&user.username));
         claim.attributes.insert("user_id".into(), user.id.0.into());
-        let writes = vec![
+        let mut writes = vec![
             Write::Put(claim, Condition::Absent),
             Write::Put(items::item(keys::user(user.id), user)?, Condition::Absent),
+            // They have nothing yet; what users of earlier releases have is counted when it first matters.
+            Write::Put(quotas::counts(user.id, 0, 0), Condition::None),
         ];
+        writes.extend(mark);
         self.table.write(writes, Durability::Crash).await.map_err(|error| {
             conflict(error, |index| match index {
                 0 => Error::new(Kind::BadRequest, "USERNAME_TAKEN", "Username already registered"),
-                _ => Error::internal("a user id was drawn twice"),
+                1 | 2 => Error::internal("a user id was drawn twice"),
+                _ => taken_over(),
             })
         })
     }

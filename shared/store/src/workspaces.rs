@@ -1,30 +1,49 @@
 //! Workspaces and their auth keys.
 
 use domain::{AuthKey, Error, KeyId, Result, Timestamp, UserId, Workspace, WorkspaceId};
-use ports::{Check, Condition, Durability, Index, Item, Query, Sort, Write};
+use ports::{Check, Condition, Durability, Index, Item, Query, Sort, TableError, Write};
 
-use crate::sweeps::{Deleted, Sweep};
-use crate::{Listed, PageRequest, Store, conflict, items, keys, names};
+use crate::keys::Scope;
+use crate::quotas::{self, Quota};
+use crate::sweeps::Sweep;
+use crate::{Listed, Mark, PageRequest, Store, conflict, items, keys, metrics, names, taken_over};
 
 /// What a caller hears of a workspace that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
     Error::not_found("Workspace", "WORKSPACE_NOT_FOUND")
 }
 
+/// What a caller hears of an auth key that isn't there.
+pub fn key_not_found() -> Error {
+    Error::not_found("Auth key", "AUTH_KEY_NOT_FOUND")
+}
+
 impl Store {
-    /// Stores a new workspace. 409 if its owner has one of this name.
-    pub async fn create_workspace(&self, workspace: &Workspace) -> Result<()> {
+    /// Stores a new workspace. 409 if its owner has one of this name, or as many as they may.
+    pub async fn create_workspace(&self, workspace: &Workspace, quota: Quota, mark: Mark) -> Result<()> {
         let mut writes = vec![
             Write::Put(workspace_item(workspace)?, Condition::Absent),
             Write::Put(claim(workspace), Condition::Absent),
+            quota.one_more(workspace.owner_id),
         ];
         writes.extend(check_name(workspace, None));
-        self.table.write(writes, Durability::Crash).await.map_err(|error| {
-            conflict(error, |index| match index {
-                0 => Error::internal("a workspace id was drawn twice"),
-                _ => name_taken(&workspace.name),
-            })
-        })
+        let marked = writes.len();
+        writes.extend(mark);
+        loop {
+            match self.table.write(writes.clone(), Durability::Crash).await {
+                Ok(()) => return Ok(()),
+                Err(TableError::Condition { index: 2 }) => {
+                    self.refused_by(quota, workspace.owner_id).await?;
+                }
+                Err(error) => {
+                    return Err(conflict(error, |index| match index {
+                        0 => Error::internal("a workspace id was drawn twice"),
+                        index if index == marked => taken_over(),
+                        _ => name_taken(&workspace.name),
+                    }));
+                }
+            }
+        }
     }
 
     /// Stores a changed workspace. 409 if its owner has another of this name, 404 if it is gone.
@@ -62,33 +81,58 @@ impl Store {
         .await
     }
 
-    /// Puts a workspace and all its functions out of reach, and notes what is to be swept. 404 if it is gone already.
-    ///
-    /// First the workspace itself, so that nothing new can be made in it; then the functions there were.
+    /// Puts a workspace out of reach, and so all that is in it, in one write; notes what is to be swept. 404 if it is gone
+    /// already.
     pub async fn delete_workspace(&self, workspace: &Workspace, now: Timestamp) -> Result<()> {
-        let sweep = Sweep::new(Deleted::Workspace(workspace.id), now);
-        let writes = vec![
-            Write::Delete(keys::workspace(workspace.id), Condition::Present(vec![])),
-            Write::Delete(claim(workspace).key, Condition::None),
-            Write::Put(sweep.item()?, Condition::None),
-        ];
-        self.table
-            .write(writes, Durability::Crash)
-            .await
-            .map_err(|error| conflict(error, |_| not_found()))?;
-        self.delete_functions_of(workspace.id, now).await
+        let sweep = Sweep::of_workspace(workspace.id, workspace.owner_id, now).item()?;
+        let counters = keys::total(Scope::Workspace(workspace.id), 0);
+        let mut workspace = workspace.clone();
+        // Others change it, and make and delete functions in it, meanwhile; but not without end.
+        for _ in 0..16 {
+            let functions = self.table.get(&counters).await?.as_ref().map(metrics::functions_of);
+            let still = match functions {
+                None => Condition::Absent,
+                // One that has never had any has no such counter.
+                Some(0) => Condition::Present(vec![Check::LessOrMissing(metrics::FUNCTIONS, 1)]),
+                Some(n) => Condition::Present(vec![Check::Equals(metrics::FUNCTIONS, n.into())]),
+            };
+            let unchanged = Check::Equals("revision", workspace.revision.into());
+            let writes = vec![
+                Write::Delete(keys::workspace(workspace.id), Condition::Present(vec![unchanged])),
+                Write::Delete(claim(&workspace).key, Condition::None),
+                Write::Put(sweep.clone(), Condition::None),
+                Write::Check(counters.clone(), still),
+                quotas::one_workspace_fewer(workspace.owner_id, workspace.id, functions.unwrap_or(0)),
+            ];
+            match self.table.write(writes, Durability::Crash).await {
+                Err(TableError::Condition { index: 0 }) => {
+                    workspace = self.workspace(workspace.id).await?.ok_or_else(not_found)?;
+                }
+                Err(TableError::Condition { index: 3 }) => {}
+                Err(TableError::Condition { .. }) => drop(self.count_once(workspace.owner_id).await?),
+                other => return Ok(other?),
+            }
+        }
+        Err(changed_meanwhile())
     }
 
     /// Stores a new key. 404 if the workspace is gone.
-    pub async fn create_auth_key(&self, key: &AuthKey) -> Result<()> {
+    pub async fn create_auth_key(&self, key: &AuthKey, mark: Mark) -> Result<()> {
         let mut item = items::item(keys::auth_key(key.workspace_id, key.id), key)?;
         item.gsi1 = Some(keys::auth_key_of_workspace(key.workspace_id, key.created_at, key.id));
         item.ttl = Some(key.expires_at.as_seconds() + 1);
-        let writes = vec![
+        let mut writes = vec![
             Write::Check(keys::workspace(key.workspace_id), Condition::Present(vec![])),
             Write::Put(item, Condition::Absent),
         ];
-        self.table.write(writes, Durability::Crash).await.map_err(|error| conflict(error, |_| not_found()))
+        writes.extend(mark);
+        self.table.write(writes, Durability::Crash).await.map_err(|error| {
+            conflict(error, |index| match index {
+                0 => not_found(),
+                1 => Error::internal("a key id was drawn twice"),
+                _ => taken_over(),
+            })
+        })
     }
 
     /// A workspace's keys, newest first.
@@ -104,9 +148,12 @@ impl Store {
         .await
     }
 
-    /// One key.
+    /// One key, if its workspace is there.
     pub async fn auth_key(&self, workspace: WorkspaceId, id: KeyId) -> Result<Option<AuthKey>> {
-        self.get(&keys::auth_key(workspace, id)).await
+        let places = [keys::workspace(workspace), keys::auth_key(workspace, id)];
+        let mut found = self.table.get_many(&places).await?.into_iter();
+        let home = found.next().flatten();
+        home.and(found.next().flatten()).map(items::read).transpose()
     }
 
     /// Revokes a key, at once. 404 if there is none.
@@ -115,7 +162,7 @@ impl Store {
         self.table
             .write(vec![write], Durability::Crash)
             .await
-            .map_err(|error| conflict(error, |_| Error::not_found("Auth key", "AUTH_KEY_NOT_FOUND")))
+            .map_err(|error| conflict(error, |_| key_not_found()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every API shares.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::limits;
@@ -13,7 +14,13 @@ use crate::{Secrets, Tokens};
 /// What this crate's extractors and layers work with; cheap to clone. The application's state gives it by
 /// `impl FromRef<AppState> for Web`.
 #[derive(Clone)]
-pub struct Web(Arc<Parts>);
+pub struct Web(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    /// Under which locks requests with an `Idempotency-Key` run in this process.
+    running: Mutex<HashSet<String>>,
+}
 
 /// What [`Web`] is made of.
 pub struct Parts {
@@ -50,6 +57,8 @@ pub struct Config {
     pub max_answer: Option<usize>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
+    /// Whether no other process serves this table, so that a request which this one doesn't run is run by nobody.
+    pub only_server: bool,
 }
 
 impl Default for Config {
@@ -63,6 +72,7 @@ impl Default for Config {
             max_body: limits::REQUEST_BODY,
             max_answer: None,
             body_timeout: Duration::from_secs(30),
+            only_server: false,
         }
     }
 }
@@ -70,7 +80,11 @@ impl Default for Config {
 impl Web {
     /// Of its parts.
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner { parts, running: Mutex::default() }))
+    }
+
+    pub(crate) fn running(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,6 +92,6 @@ impl std::ops::Deref for Web {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

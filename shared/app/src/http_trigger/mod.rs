@@ -135,13 +135,13 @@ impl App {
     ) -> Result<(Function, Option<AuthKey>)> {
         let place = (workspace, endpoint.to_owned());
         if let Some(id) = self.endpoints.get(&place)
-            && let (Some(function), record) = self.function_and_record(id, key).await?
+            && let (Some(function), record) = self.function_and_record(workspace, id, key).await?
             && (function.workspace_id, function.endpoint.as_str()) == (workspace, endpoint)
         {
             return Ok((function, record));
         }
         let id = self.store.function_at(workspace, endpoint).await?.ok_or_else(not_found)?;
-        let (function, record) = self.function_and_record(id, key).await?;
+        let (function, record) = self.function_and_record(workspace, id, key).await?;
         let function = function.ok_or_else(not_found)?;
         self.endpoints.insert(place, id);
         Ok((function, record))

@@ -376,6 +376,7 @@ fn function() -> Function {
         status_reason: None,
         settings: Settings::default(),
         latest_version: 3,
+        oldest_version: 1,
         current: version(),
         revision: 1,
         created_at: Timestamp::from_millis(0),

@@ -2,7 +2,11 @@
 //! done again.
 //!
 //! Kept are answers that would come again: success, and refusals for what the request says. Not kept are refusals of
-//! the moment (401, 429, 5xx) and of input that is not valid, which a caller corrects and sends with the same key.
+//! the moment (401, 429) and of input that is not valid, which a caller corrects and sends with the same key.
+//!
+//! A request whose end nobody knows (5xx, or its process died) keeps its key: sent again, it goes on as the same request,
+//! whose ids [`app::request`] makes, and so finds what the first try made. Until then its key is good for that request
+//! only.
 
 mod record;
 mod seal;
@@ -23,7 +27,7 @@ use crate::layers::body::read;
 use crate::secrets::{hex, sha256};
 use crate::{Error, Web};
 
-use record::{Begun, Record};
+use record::{Begun, End, Record};
 use seal::Answer;
 
 /// The header that names a request.
@@ -53,15 +57,19 @@ where
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let asked: [&[u8]; 3] = [parts.method.as_str().as_bytes(), target.as_bytes(), &body];
     let record = Record::new(web, &caller, &key, &asked);
-    match record.begin().map_err(IntoResponse::into_response).await? {
+    let (identity, again) = match record.begin().map_err(IntoResponse::into_response).await? {
         Begun::Done(answer) => return Ok(answer.replayed()),
-        Begun::Mine => {}
+        Begun::Mine(identity, again) => (identity, again),
         Begun::Running => return Err(refused(Kind::Conflict, "IDEMPOTENCY_KEY_IN_USE", RUNNING)),
         Begun::Other => return Err(refused(Kind::Unprocessable, "IDEMPOTENCY_KEY_REUSED", REUSED)),
-    }
+    };
     let request = Request::from_parts(parts, Body::from(body));
     // On a task of its own: a caller who hangs up and tries again shall find the answer.
-    let task = tokio::spawn(async move { finish(record, run(request).await).await }.in_current_span());
+    let work = async move {
+        let response = record.held_while(identity.scope(run(request))).await;
+        finish(record, response, again).await
+    };
+    let task = tokio::spawn(work.in_current_span());
     task.await.map_err(|error| Error(domain::Error::internal(error)).into_response())
 }
 
@@ -96,20 +104,31 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
     }
 }
 
-/// Keeps the answer if it is one to keep, and gives it to the caller either way.
-async fn finish(record: Record, response: Response) -> Response {
+/// Keeps the answer if it is one to keep, and gives it to the caller either way. `again` says whether the request was
+/// begun before: then that may have had an effect, whatever is answered now.
+async fn finish(record: Record, response: Response, again: bool) -> Response {
     let (parts, body) = response.into_parts();
     let kept = is_kept(&parts);
+    let is_open = again || is_unknown(&parts);
     let body = match body.collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) => return Error(domain::Error::internal(error)).into_response(),
     };
-    let answer = kept.then(|| Answer::new(parts.status, &parts.headers, body.clone()));
-    if let Err(error) = record.finish(answer).await {
-        // The work is done and its answer is known; that a repetition may do it again is the lesser harm.
+    let end = match kept {
+        true => End::Answered(Answer::new(parts.status, &parts.headers, body.clone())),
+        false if is_open => End::Unknown,
+        false => End::Nothing,
+    };
+    if let Err(error) = record.finish(end).await {
+        // A repetition goes on with what this one has made.
         tracing::warn!(target: "web", error = %error.0, "an answer could not be stored for its idempotency key");
     }
     Response::from_parts(parts, Body::from(body))
+}
+
+/// Whether nobody knows what the request has come to.
+fn is_unknown(parts: &http::response::Parts) -> bool {
+    parts.status.is_server_error()
 }
 
 fn is_kept(parts: &http::response::Parts) -> bool {

@@ -1,7 +1,9 @@
 //! What the table knows of a key.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use app::request::Identity;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use domain::limits;
@@ -14,8 +16,10 @@ use super::seal::{Answer, Sealer};
 use crate::secrets::{hex, sha256};
 use crate::{Result, Web};
 
-/// How long a request may hold its key without an answer: longer than any takes, so that only a crash runs into it.
-const LOCK: Duration = Duration::from_secs(60);
+/// For how long a request holds its key before it says that it still runs, and how often it says so. Whose process dies
+/// holds it no longer than this; the only server of a table knows at once.
+const LEASE: Duration = Duration::from_secs(15);
+const RENEW: Duration = Duration::from_secs(5);
 
 /// `running` until `done`.
 const STATE: &str = "state";
@@ -31,6 +35,10 @@ const FINGERPRINT: &str = "fingerprint";
 const ANSWER: &str = "answer";
 /// Where the sealed answer lies, if it is a large one.
 const BLOB: &str = "blob";
+/// Random, and the same for each try of a request: with the server's secret, what it makes takes its ids from this.
+const SEED: &str = "seed";
+/// 1 once the request has had its effect.
+const MADE: &str = "made";
 
 /// A key of a caller, used for a request.
 pub(super) struct Record {
@@ -40,12 +48,14 @@ pub(super) struct Record {
     sealer: Sealer,
     /// What the request comes to under each secret; the first one is written.
     fingerprints: Vec<String>,
+    caller: String,
+    seed: String,
 }
 
 /// What came of beginning.
 pub(super) enum Begun {
-    /// It is for us to do.
-    Mine,
+    /// It is for us to do, as this request; and whether it was begun before.
+    Mine(Box<Identity>, bool),
     /// It has been done.
     Done(Answer),
     /// It is being done.
@@ -54,16 +64,37 @@ pub(super) enum Begun {
     Other,
 }
 
+/// What became of a request.
+pub(super) enum End {
+    /// This answer, which is to be kept.
+    Answered(Answer),
+    /// It was refused, and has had no effect.
+    Nothing,
+    /// Nobody knows: it goes on when it comes again.
+    Unknown,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.web.running().remove(&self.lock);
+    }
+}
+
 impl Record {
     pub(super) fn new(web: &Web, caller: &str, key: &str, request: &[&[u8]]) -> Self {
         let name = |text: &str| hex(&sha256(text.as_bytes()));
         // The body may hold a password, so what is stored of it can't be guessed at without the secret.
         let parts: Vec<&[u8]> =
             std::iter::once(b"idempotency-request".as_slice()).chain(request.iter().copied()).collect();
+        let lock = Uuid::new_v4().to_string();
+        // Before it is written: a lock that is not here is nobody's.
+        web.running().insert(lock.clone());
         Self {
             web: web.clone(),
             key: Key::new(format!("IDEMPOTENCY#{}#{}", name(caller), name(key)), "META"),
-            lock: Uuid::new_v4().to_string(),
+            lock,
+            caller: caller.to_owned(),
+            seed: Uuid::new_v4().simple().to_string(),
             sealer: Sealer::new(&web.secrets, caller, key),
             fingerprints: web.secrets.all().map(|secret| hex(&secret.derive(&parts))).collect(),
         }
@@ -71,48 +102,116 @@ impl Record {
 
     /// Takes the key, unless someone has it.
     pub(super) async fn begin(&self) -> Result<Begun> {
-        let mut condition = Condition::Absent;
+        let mut write = Write::Put(self.running(), Condition::Absent);
+        let mut begun = Some(self.identity(0, &self.seed));
+        let mut again = false;
         // Each round but the first begins with someone else's change in between; three of those are a stampede.
         for _ in 0..4 {
-            match self.write(Write::Put(self.running(), condition)).await {
-                Ok(()) => return Ok(Begun::Mine),
+            match self.write(write).await {
+                Ok(()) => {
+                    let identity = begun.take().ok_or_else(|| domain::Error::internal("begun twice"))?;
+                    return Ok(Begun::Mine(Box::new(identity), again));
+                }
                 Err(TableError::Condition { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             let Some(item) = self.web.table.get(&self.key).await? else {
-                condition = Condition::Absent;
+                write = Write::Put(self.running(), Condition::Absent);
+                (begun, again) = (Some(self.identity(0, &self.seed)), false);
                 continue;
             };
             let now = self.web.clock.now();
             let text = |name| item.attributes.get(name).and_then(Value::as_str).unwrap_or_default();
-            let expired = item.ttl.is_some_and(|ttl| ttl <= now.as_seconds());
-            if !expired {
-                let written = text(FINGERPRINT).as_bytes();
-                if !self.fingerprints.iter().any(|mine| bool::from(mine.as_bytes().ct_eq(written))) {
-                    return Ok(Begun::Other);
-                }
-                if text(STATE) == DONE {
-                    return self.answer(&item.attributes).await.map(Begun::Done);
-                }
-                if item.attributes.get(UNTIL).and_then(Value::as_i64).is_some_and(|end| end > now.as_millis())
-                {
-                    return Ok(Begun::Running);
-                }
+            let lock = text(LOCK_ID);
+            let unchanged = Check::Equals(LOCK_ID, lock.into());
+            if item.ttl.is_some_and(|ttl| ttl <= now.as_seconds()) {
+                write = Write::Put(self.running(), Condition::Present(vec![unchanged]));
+                (begun, again) = (Some(self.identity(0, &self.seed)), false);
+                continue;
             }
-            condition = Condition::Present(vec![Check::Equals(LOCK_ID, text(LOCK_ID).into())]);
+            let written = text(FINGERPRINT).as_bytes();
+            let same = |mine: &String| bool::from(mine.as_bytes().ct_eq(written));
+            let Some(secret) = self.fingerprints.iter().position(same) else { return Ok(Begun::Other) };
+            if text(STATE) == DONE {
+                return self.answer(&item.attributes).await.map(Begun::Done);
+            }
+            let until = item.attributes.get(UNTIL).and_then(Value::as_i64);
+            let runs = match self.web.config.only_server {
+                true => self.web.running().contains(lock),
+                false => until.is_some_and(|end| end > now.as_millis()),
+            };
+            if runs {
+                return Ok(Begun::Running);
+            }
+            // A record of an earlier release has none.
+            let seed = Some(text(SEED)).filter(|seed| !seed.is_empty()).unwrap_or(&self.seed);
+            let made = item.attributes.contains_key(MADE);
+            let as_read = if made { None } else { Some(Check::LessOrMissing(MADE, 0)) };
+            let taken = vec![
+                Change::Set(LOCK_ID.into(), self.lock.as_str().into()),
+                Change::Set(UNTIL.into(), self.until()),
+                Change::Set(SEED.into(), seed.into()),
+            ];
+            let checks = std::iter::once(unchanged).chain(as_read).collect();
+            write = Write::Update(self.key.clone(), taken, Condition::Present(checks));
+            (begun, again) = (Some(self.identity(secret, seed).again(made)), true);
         }
         Ok(Begun::Running)
     }
 
+    /// Who this request is, whichever try it is.
+    fn identity(&self, secret: usize, seed: &str) -> Identity {
+        let parts: [&[u8]; 4] =
+            [b"idempotency-identity", self.caller.as_bytes(), self.key.pk.as_bytes(), seed.as_bytes()];
+        let secret = self.web.secrets.all().nth(secret);
+        let seed = secret.map(|secret| secret.derive(&parts)).unwrap_or_default();
+        let made = vec![Change::Set(MADE.into(), 1.into())];
+        Identity::new(seed, Write::Update(self.key.clone(), made, self.mine()))
+    }
+
+    /// Waits for the work, and says while it takes that it still runs.
+    pub(super) async fn held_while<F: Future>(&self, work: F) -> F::Output {
+        if self.web.config.only_server {
+            return work.await;
+        }
+        let mut work = pin!(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(RENEW, &mut work).await {
+                return done;
+            }
+            let renewed = vec![Change::Set(UNTIL.into(), self.until())];
+            let write = self.write(Write::Update(self.key.clone(), renewed, self.mine()));
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                // Where another has taken it over, this one can have no effect any more but a job's, which is one.
+                written = write => if let Err(error) = written {
+                    tracing::info!(target: "web", %error, "a request could not say that it still runs");
+                },
+            }
+        }
+    }
+
+    fn mine(&self) -> Condition {
+        Condition::Present(vec![Check::Equals(LOCK_ID, self.lock.as_str().into())])
+    }
+
+    fn until(&self) -> Value {
+        (self.web.clock.now() + LEASE).as_millis().into()
+    }
+
     /// Keeps the answer, or gives the key back where there is none to keep.
-    pub(super) async fn finish(&self, answer: Option<Answer>) -> Result<()> {
-        let mine = Condition::Present(vec![Check::Equals(LOCK_ID, self.lock.as_str().into())]);
-        let write = match answer {
-            None => Write::Delete(self.key.clone(), mine),
-            Some(answer) => {
+    pub(super) async fn finish(&self, end: End) -> Result<()> {
+        let mine = self.mine();
+        let write = match end {
+            End::Nothing => Write::Delete(self.key.clone(), mine),
+            End::Unknown => Write::Update(self.key.clone(), vec![Change::Set(UNTIL.into(), 0.into())], mine),
+            End::Answered(answer) => {
                 let sealed = self.sealer.seal(&answer)?;
                 let place = if sealed.len() > limits::INLINE_PAYLOAD {
-                    let key = self.blob_key();
+                    let (key, now) = (self.blob_key(), self.web.clock.now());
+                    // Once told of the day, the janitor removes whatever is kept of it.
+                    app::janitor::note_answers(self.web.table.as_ref(), now).await?;
                     self.web.blobs.put(&key, sealed.into()).await?;
                     Change::Set(BLOB.into(), key.into())
                 } else {
@@ -141,7 +240,8 @@ impl Record {
         item.attributes = Attributes::from_iter([
             (STATE.to_owned(), RUNNING.into()),
             (LOCK_ID.to_owned(), self.lock.as_str().into()),
-            (UNTIL.to_owned(), (now + LOCK).as_millis().into()),
+            (UNTIL.to_owned(), self.until()),
+            (SEED.to_owned(), self.seed.as_str().into()),
             (FINGERPRINT.to_owned(), fingerprint.into()),
         ]);
         item
