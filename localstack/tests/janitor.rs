@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use app::functions::NewFunction;
+use app::functions::{FunctionChanges, NewFunction};
 use app::invocations::Invoked;
 use app::users::NewUser;
-use app::{App, PageRequest};
+use app::{App, PageRequest, Quotas};
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::function::{Checked, CodeFault, Handler, Module};
@@ -63,6 +63,10 @@ struct Home {
 
 impl Home {
     fn new() -> Self {
+        Self::with(Quotas::default())
+    }
+
+    fn with(quotas: Quotas) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let database = Database::open(directory.path()).unwrap();
         let clock = Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000)));
@@ -73,7 +77,8 @@ impl Home {
             runtime: Arc::new(Echo),
             clock: clock.clone(),
         };
-        Self { app: Arc::new(App::new(parts, app::Config::default())), clock, database, directory }
+        let config = app::Config { quotas, ..app::Config::default() };
+        Self { app: Arc::new(App::new(parts, config)), clock, database, directory }
     }
 
     fn pass(&self, time: Duration) {
@@ -142,8 +147,8 @@ async fn a_deleted_workspace_leaves_nothing_behind() {
     // Once more when nothing that ran then can be under way.
     home.pass(Duration::from_secs(21 * 60));
     home.sweep().await;
-    // The count of registrations expires by itself.
-    assert_eq!(home.partitions(), ["REGISTER", "USER", "USERNAME"]);
+    // The count of registrations expires by itself; what the user has is counted beside them.
+    assert_eq!(home.partitions(), ["REGISTER", "USER", "USER", "USERNAME"]);
 }
 
 #[tokio::test]
@@ -158,10 +163,11 @@ async fn a_run_that_ends_after_its_function_was_swept_is_swept_too() {
     // What a run under way would write: its result, for a function that is no more.
     let mut late = *job;
     late.finish(domain::JobStatus::Success, home.clock.now());
-    assert!(home.app.store().add_job(&late, ports::Durability::Crash).await.unwrap());
+    assert!(home.app.store().add_job(&mut late, ports::Durability::Crash).await.unwrap());
     home.pass(Duration::from_secs(21 * 60));
     home.sweep().await;
-    assert_eq!(home.partitions(), ["REGISTER", "USER", "USERNAME"]);
+    // The count of registrations expires by itself; what the user has is counted beside them.
+    assert_eq!(home.partitions(), ["REGISTER", "USER", "USER", "USERNAME"]);
 }
 
 #[tokio::test]
@@ -185,13 +191,120 @@ async fn a_job_whose_message_was_lost_is_queued_again_when_it_is_due() {
 async fn old_answers_to_idempotency_keys_are_removed() {
     let home = Home::new();
     let blobs = home.app.store().blobs();
-    let today = home.clock.now();
+    let (today, day) = (home.clock.now(), Duration::from_secs(24 * 3600));
     let key = |day: Timestamp| format!("{}/x", app::janitor::kept_answers(day));
-    let two_days_ago = today.minus(Duration::from_secs(2 * 24 * 3600));
-    for day in [today, two_days_ago] {
+    // One that an earlier release kept, and one of this.
+    for day in [today, today.minus(2 * day)] {
         blobs.put(&key(day), Bytes::from_static(b"answer")).await.unwrap();
     }
+    app::janitor::note_answers(home.app.store().table().as_ref(), today).await.unwrap();
+    home.app.take_over(today).await.unwrap();
+    home.pass(Duration::from_secs(3600));
     home.sweep().await;
     assert!(blobs.get(&key(today)).await.unwrap().is_some());
-    assert!(blobs.get(&key(two_days_ago)).await.unwrap().is_none());
+    assert!(blobs.get(&key(today.minus(2 * day))).await.unwrap().is_none());
+    // However long the janitor is away.
+    home.pass(30 * day);
+    home.sweep().await;
+    assert!(blobs.get(&key(today)).await.unwrap().is_none());
+}
+
+fn changes(code: &str) -> FunctionChanges {
+    FunctionChanges { code: Some(code.to_owned()), ..FunctionChanges::default() }
+}
+
+#[tokio::test]
+async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
+    let home = Home::with(Quotas { versions: 2, ..Quotas::default() });
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Async).await;
+    let id = function.id;
+    let Invoked::Accepted(job) = home.app.invoke_as_user(user, id, Bytes::from_static(b"1")).await.unwrap()
+    else {
+        panic!("an ASYNC run is accepted")
+    };
+    let code = |n: u32| format!("def handler(event): return {n}");
+    for n in 2..=5 {
+        home.app.update_function(user, id, changes(&code(n))).await.unwrap();
+    }
+    let page = || PageRequest { limit: 10, after: None };
+    let listed = home.app.versions(user, id, page()).await.unwrap();
+    assert_eq!(listed.items.iter().map(|version| version.version).collect::<Vec<_>>(), [5, 4]);
+    for n in 1..=3 {
+        assert_eq!(home.app.rollback(user, id, n).await.unwrap_err().code, "VERSION_NOT_FOUND");
+    }
+    // Which are gone for their owner, but not yet for an invocation that had just read the function.
+    let blobs = home.directory.path().join("blobs");
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 5);
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 3, "4, 5, and what the queued job needs");
+    let message = ports::Message { job_id: job.id, workspace_id: job.workspace_id };
+    assert_eq!(home.app.work(&message).await.unwrap(), app::work::Disposition::Ack);
+    let done = home.app.job(user, job.id).await.unwrap().job;
+    assert_eq!((done.status, done.version), (domain::JobStatus::Success, 1));
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 2);
+    assert_eq!(home.app.retry_job(user, job.id).await.unwrap_err().code, "VERSION_NOT_FOUND");
+    home.app.rollback(user, id, 4).await.unwrap();
+    assert_eq!(&*home.app.code(&home.app.function(user, id).await.unwrap().current).await.unwrap(), code(4));
+}
+
+#[tokio::test]
+async fn equal_code_of_an_earlier_release_stays_while_a_version_needs_it() {
+    let home = Home::with(Quotas { versions: 2, ..Quotas::default() });
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let id = function.id;
+    for n in 2..=3 {
+        home.app
+            .update_function(user, id, changes(&format!("def handler(event): return {n}")))
+            .await
+            .unwrap();
+    }
+    // Versions 1 and 3 of this function are in one place, as they would be where their code was equal.
+    let table = home.app.store().table().clone();
+    let mut item = table.get(&store::keys::version(id, 3)).await.unwrap().unwrap();
+    item.attributes.insert("code_key".into(), function.current.code_key.clone().into());
+    table
+        .write(vec![ports::Write::Put(item, ports::Condition::None)], ports::Durability::Crash)
+        .await
+        .unwrap();
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    assert!(home.app.store().version(id, 1).await.unwrap().is_none());
+    assert!(home.app.store().blobs().get(&function.current.code_key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_a_user_of_an_earlier_release_has_is_counted_once() {
+    let home = Home::with(Quotas { workspaces: 3, functions: 2, ..Quotas::default() });
+    let user = home.user().await;
+    let first = home.function(user, ExecutionType::Sync).await;
+    home.app.create_workspace(user, "second", None).await.unwrap();
+    // As they were before there were quotas.
+    let table = home.app.store().table().clone();
+    let forget = || {
+        let gone = ports::Write::Delete(store::keys::quota(user), ports::Condition::None);
+        table.write(vec![gone], ports::Durability::Crash)
+    };
+    let counts = async || {
+        let item = table.get(&store::keys::quota(user)).await.unwrap().unwrap();
+        ["workspaces", "functions"].map(|name| item.attributes[name].as_i64().unwrap())
+    };
+    assert_eq!(counts().await, [2, 1]);
+    forget().await.unwrap();
+    home.app.create_workspace(user, "third", None).await.unwrap();
+    assert_eq!(counts().await, [3, 1]);
+    let full = home.app.create_workspace(user, "fourth", None).await.unwrap_err();
+    assert_eq!((full.code, full.kind), ("QUOTA_EXCEEDED", domain::Kind::Conflict));
+    forget().await.unwrap();
+    home.app.delete_function(user, first.id).await.unwrap();
+    assert_eq!(counts().await, [3, 0]);
+    forget().await.unwrap();
+    home.app.delete_workspace(user, first.workspace_id).await.unwrap();
+    assert_eq!(counts().await, [2, 0]);
+    home.app.create_workspace(user, "fourth", None).await.unwrap();
 }

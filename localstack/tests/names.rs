@@ -8,9 +8,11 @@ use domain::{Kind, Timestamp, UserId, Workspace, WorkspaceId, text};
 use localstack::files::FileBlobs;
 use localstack::sqlite::Database;
 use ports::{Condition, Durability, Item, Table, Write};
+use store::quotas::{Counted, Quota};
 use store::{Store, keys};
 
 const OWNER: UserId = UserId(7);
+const QUOTA: Quota = Quota { of: Counted::Workspaces, most: 100 };
 
 fn workspace(number: u8, name: &str) -> Workspace {
     Workspace {
@@ -45,7 +47,9 @@ async fn stay_taken_and_are_given_back() {
     let database = Database::open(directory.path()).unwrap();
     let table: Arc<dyn Table> = database.table();
     let store = Store::new(table.clone(), Arc::new(FileBlobs::open(directory.path()).unwrap()));
-    let taken = async |new: &Workspace| store.create_workspace(new).await.unwrap_err().kind == Kind::Conflict;
+    let taken = async |new: &Workspace| {
+        store.create_workspace(new, QUOTA, None).await.unwrap_err().kind == Kind::Conflict
+    };
 
     // Both could be there, and each is still found.
     let (sharp, double) = (old(&table, 1, "Straße").await, old(&table, 2, "strasse").await);
@@ -61,7 +65,7 @@ async fn stay_taken_and_are_given_back() {
     assert!(taken(&workspace(5, "Straße")).await, "folds to the other's name");
     store.delete_workspace(&double, Timestamp::from_millis(2)).await.unwrap();
     let new = workspace(6, "Straße");
-    store.create_workspace(&new).await.unwrap();
+    store.create_workspace(&new, QUOTA, None).await.unwrap();
     assert!(taken(&workspace(7, "STRASSE")).await);
 
     // Renaming an old one moves its claim, to its own old name in another case, too.
@@ -71,5 +75,5 @@ async fn stay_taken_and_are_given_back() {
     assert!(taken(&workspace(9, "Maße")).await);
     let away = Workspace { revision: 3, ..Workspace { id: old_one.id, ..workspace(8, "Elle") } };
     store.update_workspace(&renamed, &away).await.unwrap();
-    store.create_workspace(&workspace(10, "maße")).await.unwrap();
+    store.create_workspace(&workspace(10, "maße"), QUOTA, None).await.unwrap();
 }

@@ -103,6 +103,114 @@ async fn a_sync_run_that_a_kill_9_cut_off_is_not_left_running() {
     assert_eq!((&job["status"], &job["output"], &job["attempts"]), (&json!("success"), &json!(7), &json!(2)));
 }
 
+/// However often a server dies under a job, that is not the job's fault.
+#[tokio::test]
+async fn an_accepted_job_survives_many_kills() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let function = slow(&user, "ASYNC").await;
+    let event = json!({"n": 7, "for": 2.5});
+    let accepted = user.post(&format!("/functions/{function}/invoke"), &event).await.expect(202);
+    let path = format!("/jobs/{}", accepted["job_id"]);
+    for attempt in 1..=6 {
+        let user = server.anyone().with_token(user.token().unwrap());
+        poll("it runs", async || {
+            let job = user.get(&path).await.expect(200);
+            (job["status"] == "running" && job["attempts"] == attempt).then_some(())
+        })
+        .await;
+        server.kill();
+        server.begin();
+    }
+    let user = server.anyone().with_token(user.token().unwrap());
+    let job = user.finished(&accepted["job_id"]).await;
+    assert_eq!((&job["status"], &job["output"], &job["attempts"]), (&json!("success"), &json!(7), &json!(7)));
+}
+
+fn signal(server: &Server, signal: i32) {
+    // SAFETY: the child has not been waited for, so the pid is its own.
+    assert_eq!(unsafe { libc::kill(i32::try_from(server.pid()).unwrap(), signal) }, 0);
+}
+
+/// A run that was over while the server stood still was over in time: its answer was in the pipe.
+#[tokio::test]
+async fn a_server_that_stood_still_does_not_blame_its_runs() {
+    let node =
+        "exports.handler = async e => { await new Promise(r => setTimeout(r, e.for * 1000)); return e.n }";
+    for sandbox in ["bubblewrap", "landlock"] {
+        for (runtime, code) in [("PYTHON", SLOW), ("NODEJS", node)] {
+            let server = Server::start(&["--sandbox", sandbox]);
+            let user = server.user().await;
+            for execution in ["SYNC", "ASYNC"] {
+                let fields = json!({"runtime": runtime, "code": code, "timeout_seconds": 1, "execution_type": execution});
+                let function = user.function_with(&user.workspace().await, fields).await;
+                let (caller, path) = (user.clone(), format!("/functions/{function}/invoke"));
+                let run = tokio::spawn(async move { caller.post(&path, &json!({"n": 7, "for": 0.3})).await });
+                let jobs = format!("/functions/{function}/jobs");
+                let job = poll("it runs", async || {
+                    let listed = user.get(&format!("{jobs}?status=running")).await.expect(200);
+                    listed["jobs"].get(0).map(|job| job["id"].clone())
+                })
+                .await;
+                signal(&server, libc::SIGSTOP);
+                // What the server does not see: the run's end, and its deadline.
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                signal(&server, libc::SIGCONT);
+                let job = user.finished(&job).await;
+                assert_eq!(
+                    (&job["status"], &job["output"]),
+                    (&json!("success"), &json!(7)),
+                    "{sandbox}: {job}"
+                );
+                assert!([200, 202].contains(&run.await.unwrap().status));
+            }
+        }
+    }
+}
+
+fn blobs(server: &Server) -> usize {
+    fn files(at: &std::path::Path) -> usize {
+        let entries = std::fs::read_dir(at).into_iter().flatten().flatten();
+        entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+    }
+    files(&server.data().join("blobs"))
+}
+
+#[tokio::test]
+async fn code_that_was_refused_is_not_kept() {
+    let mut server = Server::start(&[]);
+    let user = server.user().await;
+    let workspace = user.workspace().await;
+    let large = |n: u32| format!("def handler(event):\n    return {n}\n#{}", "x".repeat(200_000));
+    let mut new = json!({"name": "taken", "workspace_id": workspace, "runtime": "PYTHON", "code": large(0)});
+    user.post("/functions/", &new).await.expect(200);
+    let other = user.function_with(&workspace, json!({"runtime": "PYTHON", "code": large(1)})).await;
+    for n in 2..12 {
+        new["code"] = large(n).into();
+        user.post("/functions/", &new).await.expect(409);
+        let change = json!({"name": "taken", "code": large(n)});
+        user.put(&format!("/functions/{other}"), &change).await.expect(409);
+    }
+    poll("the janitor has looked", async || (blobs(&server) == 2).then_some(())).await;
+    // What a server leaves that is killed amid it all goes when the next one starts.
+    let mut cut = tokio::task::JoinSet::new();
+    for n in 12..32 {
+        let (user, mut new) = (user.clone(), new.clone());
+        new["name"] = format!("new {n}").into();
+        new["code"] = large(n).into();
+        cut.spawn(async move {
+            user.request(reqwest::Method::POST, "/functions/").json(&new).send().await.is_ok()
+        });
+    }
+    poll("some are there", async || (blobs(&server) > 4).then_some(())).await;
+    server.kill();
+    cut.join_all().await;
+    server.begin();
+    let user = server.anyone().with_token(user.token().unwrap());
+    let kept = user.get("/functions/").await.expect(200)["functions"].as_array().unwrap().len();
+    poll("nothing else is kept", async || (blobs(&server) == kept).then_some(())).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_what_runs_finish() {
     let mut server = Server::start(&[]);

@@ -79,3 +79,78 @@ async fn registrations_are_limited_per_source() {
     let request = server.anyone().request(Method::POST, "/users/login").json(&login);
     server.anyone().send(request.header("x-forwarded-for", "192.0.2.1")).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_user_has_no_more_than_the_quotas_whatever_comes_at_once() {
+    let quotas = ["--workspaces-per-user", "3", "--functions-per-user", "4", "--versions-per-function", "2"];
+    let server = Server::start(&quotas);
+    let user = server.user().await;
+    let mut made = JoinSet::new();
+    for n in 0..16 {
+        let user = user.clone();
+        let path = if n % 2 == 0 { "/workspaces/" } else { "/api/workspaces" };
+        made.spawn(async move { user.post(path, &json!({"name": format!("w{n}")})).await });
+    }
+    let answers = made.join_all().await;
+    let refused = answers.iter().filter(|answer| answer.status == 409);
+    assert_eq!((refused.clone().count(), answers.len()), (13, 16));
+    for refused in refused {
+        assert!(refused.json().to_string().contains("3 workspaces"), "{refused:?}");
+    }
+    let listed = user.get("/workspaces/").await.expect(200)["workspaces"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+    let workspace = |n: usize| listed[n]["id"].as_str().unwrap().to_owned();
+
+    let function = |n: usize| {
+        let code = format!("def handler(event):\n    return {n}");
+        json!({"name": format!("f{n}"), "workspace_id": workspace(n % 3), "runtime": "PYTHON", "code": code})
+    };
+    let mut made = JoinSet::new();
+    for n in 0..12 {
+        let (user, new) = (user.clone(), function(n));
+        made.spawn(async move { user.post("/functions/", &new).await });
+    }
+    let answers = made.join_all().await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert_eq!(refused.len(), 8);
+    assert_eq!(refused[0].expect(409)["code"], "QUOTA_EXCEEDED");
+    let enveloped =
+        json!({"name": "g", "runtime": "Python 3.12", "code": "ZGVmIGhhbmRsZXIoZXZlbnQpOiBwYXNz"});
+    let refused =
+        user.post(&format!("/api/workspaces/{}/functions", workspace(0)), &enveloped).await.expect(409);
+    assert!(refused["error"]["message"].as_str().unwrap().contains("4 functions"), "{refused}");
+
+    // What is deleted makes room; a workspace for all that was in it.
+    let id = |answer: &testkit::Answer| answer.json()["id"].as_str().unwrap().to_owned();
+    let functions: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    user.delete(&format!("/functions/{}", id(functions[0]))).await.expect(200);
+    let again = user.post("/functions/", &function(20)).await.expect(200);
+    user.post("/functions/", &function(21)).await.expect(409);
+    let home = again["workspace_id"].as_str().unwrap();
+    let inside = user.get(&format!("/workspaces/{home}/functions")).await.expect(200)["functions"].clone();
+    user.delete(&format!("/workspaces/{home}")).await.expect(200);
+    user.get(&format!("/functions/{}", again["id"].as_str().unwrap())).await.expect(404);
+    let other = user.workspace().await;
+    for _ in inside.as_array().unwrap() {
+        user.function_with(&other, json!({"runtime": "PYTHON", "code": ECHO_PY})).await;
+    }
+    let mut more = function(0);
+    more["workspace_id"] = other.clone().into();
+    assert_eq!(user.post("/functions/", &more).await.expect(409)["code"], "QUOTA_EXCEEDED");
+
+    // Of versions the oldest go.
+    let listed = user.get(&format!("/workspaces/{other}/functions")).await.expect(200)["functions"].clone();
+    let function = format!("/functions/{}", listed[0]["id"].as_str().unwrap());
+    for n in 2..=4 {
+        user.put(&function, &json!({"code": format!("def handler(event):\n    return {n}")}))
+            .await
+            .expect(200);
+    }
+    let versions = user.get(&format!("{function}/versions")).await.expect(200)["versions"].clone();
+    let numbers: Vec<_> =
+        versions.as_array().unwrap().iter().map(|version| version["version"].clone()).collect();
+    assert_eq!(numbers, [4, 3]);
+    user.post(&format!("{function}/rollback"), &json!({"version": 2})).await.expect(404);
+    user.post(&format!("{function}/rollback"), &json!({"version": 3})).await.expect(200);
+    assert_eq!(user.post(&format!("{function}/invoke"), &json!({})).await.expect(200)["output"], 3);
+}

@@ -25,10 +25,14 @@ fn made(server: &Server) -> usize {
     server.shelf.made.load(Ordering::SeqCst)
 }
 
+fn is_running(server: &Server) -> bool {
+    server.table.dump().contains("running")
+}
+
 /// Waits until a request holds its key.
 async fn running(server: &Server) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    while !server.table.dump().contains("running") {
+    while !is_running(server) {
         assert!(tokio::time::Instant::now() < deadline);
         tokio::task::yield_now().await;
     }
@@ -133,7 +137,7 @@ async fn a_crash_does_not_hold_the_key() {
     });
     running(&server).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-    server.clock.advance(Duration::from_secs(59));
+    server.clock.advance(Duration::from_secs(14));
     assert_eq!(create(&server, 1, "k", "slow").await.status, 409);
     server.clock.advance(Duration::from_secs(2));
     // Another takes the key over; what the first writes after that doesn't count.
@@ -151,6 +155,63 @@ async fn a_crash_does_not_hold_the_key() {
     let again = create(&server, 1, "k", "slow").await;
     assert!(replayed(&again));
     assert_eq!(again.text, second.text);
+}
+
+#[tokio::test]
+async fn who_runs_for_long_says_so() {
+    let server = std::sync::Arc::new(Server::start().await);
+    let first = tokio::spawn({
+        let server = server.clone();
+        async move { create(&server, 1, "k", "slow").await }
+    });
+    running(&server).await;
+    server.clock.advance(Duration::from_secs(10));
+    let (before, deadline) = (server.table.dump(), tokio::time::Instant::now() + Duration::from_secs(30));
+    while server.table.dump() == before {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    server.clock.advance(Duration::from_secs(10));
+    assert_eq!(create(&server, 1, "k", "slow").await.status, 409, "twenty seconds after it began");
+    server.shelf.go.notify_one();
+    assert_eq!(first.await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn the_only_server_knows_what_runs() {
+    let config = web::Config { only_server: true, ..web::Config::default() };
+    let server = std::sync::Arc::new(Server::with(config).await);
+    let first = tokio::spawn({
+        let server = server.clone();
+        async move { create(&server, 1, "k", "slow").await }
+    });
+    running(&server).await;
+    server.clock.advance(Duration::from_secs(3600));
+    assert_eq!(create(&server, 1, "k", "slow").await.status, 409);
+    server.shelf.go.notify_one();
+    assert_eq!(first.await.unwrap().status, 200);
+    // What another left, which is no more.
+    let left = server.table.dump();
+    let key = left.split("IDEMPOTENCY#").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let key = ports::Key::new(format!("IDEMPOTENCY#{key}"), "META");
+    let open = |name: &str, value: &str| ports::Change::Set(name.into(), value.into());
+    let until = ports::Change::Set("until".into(), i64::MAX.into());
+    let changes = vec![open("state", "running"), open("lock", "of the dead"), until];
+    let write = ports::Write::Update(key, changes, ports::Condition::None);
+    ports::Table::write(&*server.table, vec![write], ports::Durability::Crash).await.unwrap();
+    server.shelf.go.notify_one();
+    assert_eq!(create(&server, 1, "k", "slow").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_whose_end_is_unknown_keeps_its_key() {
+    let server = Server::start().await;
+    assert_eq!(create(&server, 1, "k", "broken").await.status, 500);
+    assert_eq!(create(&server, 1, "k", "other").await.json()["code"], "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(create(&server, 1, "k", "broken").await.status, 500, "it is tried again");
+    assert_eq!(made(&server), 2);
+    server.clock.advance(Duration::from_secs(24 * 3600 + 1));
+    assert_eq!(create(&server, 1, "k", "other").await.status, 200);
 }
 
 #[tokio::test]

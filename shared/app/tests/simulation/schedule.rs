@@ -264,7 +264,7 @@ impl Schedule {
         let store = self.processes[0].app.store();
         let mut gone = BTreeSet::new();
         for &id in &self.functions {
-            if store.function(id).await.expect("it is calm").is_none() {
+            if store.function_of_user(self.caller, id).await.expect("it is calm").is_none() {
                 gone.insert(id);
             }
         }
@@ -294,6 +294,10 @@ impl Schedule {
             }
         }
         jobs.values().for_each(|job| self.check_end(job));
+        let (blobs, named) = (self.outside.blobs.keys(), self.outside.table.named_blobs());
+        if blobs != named {
+            complain(format!("these blobs are stored: {blobs:?}, and these are named: {named:?}"));
+        }
         // A step may leave a note behind that the janitor had just renewed; it goes when its time comes.
         let now = self.processes[0].app.clock().now().to_string();
         for note in self.outside.table.notes().into_iter().filter(|note| note.sk < now) {
@@ -306,7 +310,7 @@ impl Schedule {
 
     fn check_end(&self, job: &Job) {
         let failed = job.error.as_deref() == Some(FAILED);
-        let tried = job.attempts - job.faults;
+        let tried = job.attempts - job.faults - job.losses;
         let wanted = if job.execution_type == ExecutionType::Async { MAX_ATTEMPTS } else { tried };
         let right = match job.status {
             JobStatus::Success => job.attempts > 0,

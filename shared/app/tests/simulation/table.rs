@@ -1,6 +1,6 @@
 //! A table in memory that is slow, fails before or after it has written, and checks every step of a job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -28,6 +28,13 @@ impl StormyTable {
     pub(crate) fn jobs(&self) -> Vec<Job> {
         let items = lock(&self.items);
         items.values().filter(|item| item.key.pk.starts_with("JOB#")).map(read).collect()
+    }
+
+    /// The blobs that versions name.
+    pub(crate) fn named_blobs(&self) -> BTreeSet<String> {
+        let items = lock(&self.items);
+        let code = |item: &Item| item.attributes.get("code_key").and_then(Value::as_str).map(str::to_owned);
+        items.values().filter(|item| item.key.sk.starts_with("VERSION#")).filter_map(code).collect()
     }
 
     /// The janitor's notes.
@@ -218,6 +225,12 @@ impl Table for StormyTable {
 /// Blobs in memory. Jobs here are small; only code lies in them.
 #[derive(Default)]
 pub(crate) struct MemoryBlobs(Mutex<BTreeMap<String, Bytes>>);
+
+impl MemoryBlobs {
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
+        lock(&self.0).keys().cloned().collect()
+    }
+}
 
 #[async_trait]
 impl Blobs for MemoryBlobs {

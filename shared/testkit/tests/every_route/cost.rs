@@ -108,9 +108,10 @@ async fn an_invocation_reads_the_table_once_before_it_runs() {
     let invoke = format!("/functions/{}/invoke", ids.function);
     let client = platform.fresh_for(&user).await;
     let calls = platform.calls(async || drop(client.post(&invoke, &json!({})).await.expect(200))).await;
-    assert_eq!(reads_before_the_run(&calls), ["GetItem"], "{calls:?}");
+    // The function, and whether its workspace was deleted.
+    assert_eq!(reads_before_the_run(&calls), ["BatchGetItem"], "{calls:?}");
 
-    // With a key: the function and the key's record in one request.
+    // With a key: the function, its workspace and the key's record in one request.
     let client = platform.fresh().await.with_token(&key);
     let by_key = format!("{invoke}/workspace");
     let calls = platform.calls(async || drop(client.post(&by_key, &json!({})).await.expect(200))).await;
@@ -130,7 +131,7 @@ async fn an_invocation_reads_the_table_once_before_it_runs() {
     let url = made["invocationUrl"].as_str().unwrap();
     let path = &url[url.find("/run/").unwrap()..];
     let client = platform.fresh().await;
-    for reads in [&["GetItem", "GetItem"][..], &["GetItem"]] {
+    for reads in [&["GetItem", "BatchGetItem"][..], &["BatchGetItem"]] {
         let calls = platform.calls(async || drop(client.get(path).await.expect(200))).await;
         assert_eq!(reads_before_the_run(&calls), reads, "{calls:?}");
     }
