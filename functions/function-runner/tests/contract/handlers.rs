@@ -90,17 +90,24 @@ async fn the_environment_is_the_functions_own() {
     let user = Server::shared().user().await;
     let workspace = user.workspace().await;
     for (runtime, code) in [
-        ("PYTHON", "import os\ndef handler(event):\n    return [os.environ['GREETING'], sorted(os.environ)]"),
-        ("NODEJS", "exports.handler = () => [process.env.GREETING, Object.keys(process.env).sort()]"),
+        (
+            "PYTHON",
+            "import os\ndef handler(event):\n    e = os.environ\n    return [e['GREETING'], sorted(e), e.get('USER', 'function')]",
+        ),
+        (
+            "NODEJS",
+            "const e = process.env\nexports.handler = () => [e.GREETING, Object.keys(e).sort(), e.USER ?? 'function']",
+        ),
     ] {
         let fields = json!({"runtime": runtime, "code": code, "environment": {"GREETING": "hei på deg"}});
         let function = user.function_with(&workspace, fields).await;
         let ran = user.invoke(&function, &json!({})).await;
         assert_eq!(ran["output"][0], "hei på deg", "{ran}");
         let names = ran["output"][1].to_string();
-        for foreign in ["FUNCTION_RUNNER", "CARGO", "HOSTNAME", "USER\""] {
+        for foreign in ["FUNCTION_RUNNER", "CARGO", "HOSTNAME"] {
             assert!(!names.contains(foreign), "{names}");
         }
+        assert_eq!(ran["output"][2], "function", "the user is the sandbox's own, not the server's");
         // A changed environment is in force from the next run on.
         let path = format!("/functions/{function}");
         user.put(&path, &json!({"environment": {"GREETING": "moin"}})).await.expect(200);
