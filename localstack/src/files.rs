@@ -147,6 +147,11 @@ impl Files {
     }
 }
 
+/// What went wrong at a path, and what to do about it.
+pub(crate) fn failed_at(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}. {}", path.display(), remedy(error))
+}
+
 /// What to do about an error of the system's, as a sentence for whoever reads the error.
 pub(crate) fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {

@@ -31,6 +31,7 @@ use ports::{Blobs, Draft, Invocation, Runtime, RuntimeError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::files::failed_at;
 use crate::sandbox::{Sandbox, SandboxChoice, cgroup};
 use check::Checkers;
 use code::Sources;
@@ -110,7 +111,7 @@ pub struct Pool {
 impl Pool {
     /// Finds a sandbox and begins to warm interpreters up. The error is for whoever started the server.
     pub async fn start(config: PoolConfig, blobs: Arc<dyn Blobs>) -> Result<Arc<Self>, String> {
-        let says = |error: std::io::Error| format!("{}: {error}", config.folder.display());
+        let says = |error: std::io::Error| failed_at(&config.folder, &error);
         launch::kill_leftovers(&config.folder);
         let (shims, folders) = (config.folder.join("shims"), config.folder.join("workers"));
         prepare(&config.folder, &shims, &folders).map_err(says)?;

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use runtime::protocol;
 use serde::{Deserialize, Serialize};
 
+use crate::files::failed_at;
+
 /// How much is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Confinement {
@@ -104,7 +106,7 @@ fn rehearse(plan: &Plan) -> String {
     }
     let probe = plan.directory.join("probe");
     if let Err(error) = std::fs::write(&probe, b"x").and_then(|()| std::fs::remove_file(&probe)) {
-        return format!("{} can't be written to: {error}", plan.directory.display());
+        return failed_at(&probe, &error);
     }
     // SAFETY: nothing is left to clean up.
     unsafe { libc::_exit(0) }
@@ -129,7 +131,7 @@ fn confine(plan: &Plan) -> Result<(), String> {
         // A file that grows too large is an error that the code sees, not a silent death.
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
-    std::env::set_current_dir(&plan.directory).map_err(|e| format!("{}: {e}", plan.directory.display()))?;
+    std::env::set_current_dir(&plan.directory).map_err(|error| failed_at(&plan.directory, &error))?;
     limit(plan)?;
     #[cfg(target_os = "linux")]
     linux::confine(plan)?;

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::files::failed_at;
+
 pub use init::init_main;
 use init::{Confinement, Plan};
 use users::Users;
@@ -118,7 +120,7 @@ impl Sandbox {
             libraries: loaded_libraries("self"),
             notes: Vec::new(),
         };
-        etc::write(&sandbox.etc()).map_err(|error| format!("{}: {error}", sandbox.etc().display()))?;
+        etc::write(&sandbox.etc()).map_err(|error| failed_at(&sandbox.etc(), &error))?;
         let candidates = match choice {
             SandboxChoice::Unsafe => return Ok(sandbox),
             SandboxChoice::Only(kind) => vec![kind],
@@ -338,7 +340,7 @@ impl Sandbox {
             _ if !cfg!(target_os = "linux") => return Err("only Linux has it".to_owned()),
             _ => {}
         }
-        Self::make_folder(scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+        Self::make_folder(scratch).map_err(|error| failed_at(scratch, &error))?;
         let confined = Confined {
             program: &self.launcher,
             arguments: Vec::new(),

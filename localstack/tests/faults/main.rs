@@ -139,11 +139,12 @@ where
             let keyed = Keyed::new(&home).await;
             let faults = Faults::at(step, after);
             let app = home.app(faults.clone());
-            let first = keyed.first().scope(request(app.clone(), setting.clone())).await;
+            let first = keyed.first().scope(request(app.clone(), setting.clone()));
+            let first = faults.until_death(first).await;
             // Its process is gone.
             app.break_off().await;
             if !faults.was_met() {
-                first.unwrap_or_else(|error| panic!("nothing went wrong: {error}"));
+                first.unwrap().unwrap_or_else(|error| panic!("nothing went wrong: {error}"));
                 steps = step;
                 break;
             }
@@ -258,7 +259,7 @@ where
             let of = setting(&home.app(Faults::none()), ExecutionType::Sync).await;
             let faults = Faults::at(step, after);
             let app = home.app(faults.clone());
-            let _ = request(app.clone(), of.clone()).await;
+            let _ = faults.until_death(request(app.clone(), of.clone())).await;
             app.break_off().await;
             let app = home.app(Faults::none());
             // Before anybody has looked after anything.

@@ -28,6 +28,7 @@ struct Inner {
     left: AtomicI64,
     after: bool,
     met: AtomicBool,
+    death: Notify,
 }
 
 impl Faults {
@@ -38,40 +39,37 @@ impl Faults {
     /// Before this step is done, or after.
     pub(crate) fn at(step: u64, after: bool) -> Self {
         let left = AtomicI64::new(i64::try_from(step).unwrap_or(i64::MAX));
-        Self(Arc::new(Inner { left, after, met: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { left, after, met: AtomicBool::new(false), death: Notify::new() }))
     }
 
     pub(crate) fn was_met(&self) -> bool {
         self.0.met.load(Ordering::SeqCst)
     }
 
-    /// Does a step, unless the process is dead.
-    async fn step<T, E>(
-        &self,
-        dead: impl Fn() -> E,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        if self.was_met() {
-            return Err(dead());
+    /// What `request` comes to, if the process lives to answer it.
+    pub(crate) async fn until_death<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.0.death.notified() => None,
+            answer = request => Some(answer),
         }
-        let last = self.0.left.fetch_sub(1, Ordering::SeqCst) == 0;
-        if last {
-            self.0.met.store(true, Ordering::SeqCst);
-            if !self.0.after {
-                return Err(dead());
-            }
-        }
-        let done = work.await;
-        if last { Err(dead()) } else { done }
     }
-}
 
-fn away() -> TableError {
-    TableError::Unavailable("the process is dead".into())
-}
-
-fn gone() -> PortError {
-    PortError::new("parts", "the process is dead")
+    /// Does a step. What a dead process asks is never answered.
+    async fn step<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.was_met() {
+            std::future::pending::<()>().await;
+        }
+        if self.0.left.fetch_sub(1, Ordering::SeqCst) != 0 {
+            return work.await;
+        }
+        self.0.met.store(true, Ordering::SeqCst);
+        if self.0.after {
+            work.await;
+        }
+        self.0.death.notify_one();
+        std::future::pending().await
+    }
 }
 
 struct Mortal<T: ?Sized> {
@@ -82,23 +80,23 @@ struct Mortal<T: ?Sized> {
 #[async_trait]
 impl Table for Mortal<dyn Table> {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
-        self.faults.step(away, self.port.get(key)).await
+        self.faults.step(self.port.get(key)).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
-        self.faults.step(away, self.port.get_many(keys)).await
+        self.faults.step(self.port.get_many(keys)).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
-        self.faults.step(away, self.port.query(query)).await
+        self.faults.step(self.port.query(query)).await
     }
 
     async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {
-        self.faults.step(away, self.port.write(writes, durability)).await
+        self.faults.step(self.port.write(writes, durability)).await
     }
 
     async fn update(&self, key: Key, changes: Vec<Change>, condition: Condition) -> Result<Item, TableError> {
-        self.faults.step(away, self.port.update(key, changes, condition)).await
+        self.faults.step(self.port.update(key, changes, condition)).await
     }
 
     async fn health(&self) -> Result<(), TableError> {
@@ -109,19 +107,19 @@ impl Table for Mortal<dyn Table> {
 #[async_trait]
 impl Blobs for Mortal<dyn Blobs> {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
-        self.faults.step(gone, self.port.put(key, bytes)).await
+        self.faults.step(self.port.put(key, bytes)).await
     }
 
     async fn sync(&self, key: &str) -> Result<(), PortError> {
-        self.faults.step(gone, self.port.sync(key)).await
+        self.faults.step(self.port.sync(key)).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.faults.step(gone, self.port.get(key)).await
+        self.faults.step(self.port.get(key)).await
     }
 
     async fn delete_prefix(&self, prefix: &str) -> Result<(), PortError> {
-        self.faults.step(gone, self.port.delete_prefix(prefix)).await
+        self.faults.step(self.port.delete_prefix(prefix)).await
     }
 
     async fn health(&self) -> Result<(), PortError> {
@@ -132,7 +130,7 @@ impl Blobs for Mortal<dyn Blobs> {
 #[async_trait]
 impl Queue for Mortal<dyn Queue> {
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError> {
-        self.faults.step(gone, self.port.send(message, delay)).await
+        self.faults.step(self.port.send(message, delay)).await
     }
 
     async fn receive(
