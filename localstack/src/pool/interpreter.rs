@@ -85,7 +85,7 @@ struct Answer {
 }
 
 /// The language's name for people.
-fn name(language: Language) -> &'static str {
+pub(super) fn name(language: Language) -> &'static str {
     match language {
         Language::Python => "Python",
         Language::Nodejs => "Node.js",
@@ -188,6 +188,12 @@ impl Interpreter {
                 )
                 .collect(),
         }
+    }
+}
+
+impl std::fmt::Display for Interpreter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", name(self.language), self.version)
     }
 }
 

@@ -257,11 +257,10 @@ impl Runtime for Pool {
 
     async fn health(&self) -> Result<String, RuntimeError> {
         let (python, node) = (self.spares.status(Language::Python), self.spares.status(Language::Nodejs));
-        let name = self.workshop.sandbox.name();
-        match (python, node) {
-            (Ok(()), Ok(())) => Ok(name.to_owned()),
-            (Err(missing), Ok(())) | (Ok(()), Err(missing)) => Ok(format!("{name}; {missing}")),
-            (Err(python), Err(node)) => Err(RuntimeError::Failed(format!("{python}; {node}"))),
+        if let (Err(python), Err(node)) = (&python, &node) {
+            return Err(RuntimeError::Failed(format!("{python}; {node}")));
         }
+        let [python, node] = [python, node].map(|told| told.unwrap_or_else(|missing| missing));
+        Ok(format!("{}; {python}; {node}", self.workshop.sandbox.name()))
     }
 }

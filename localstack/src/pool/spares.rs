@@ -9,7 +9,7 @@ use domain::Language;
 use ports::RuntimeError;
 use tokio::sync::{Notify, OnceCell};
 
-use super::interpreter::Purpose;
+use super::interpreter::{self, Purpose};
 use super::worker::{NotStarted, START, Start, Worker};
 use super::{Interpreter, Pool, PoolConfig};
 
@@ -68,13 +68,15 @@ impl Spares {
         self.stock(language).interpreter().await.map_err(RuntimeError::Failed)
     }
 
-    /// Whether functions of a language can run, as far as is known by now; if not, why.
-    pub(super) fn status(&self, language: Language) -> Result<(), String> {
+    /// What functions of a language run on, as far as is known by now; or why they can't.
+    pub(super) fn status(&self, language: Language) -> Result<String, String> {
         let stock = self.stock(language);
-        if let Some(Err(missing)) = stock.interpreter.get() {
-            return Err(missing.clone());
-        }
-        stock.lock().trouble.clone().map_or(Ok(()), Err)
+        let name = match stock.interpreter.get() {
+            Some(Err(missing)) => return Err(missing.clone()),
+            Some(Ok(interpreter)) => interpreter.to_string(),
+            None => format!("{} is being looked for", interpreter::name(language)),
+        };
+        stock.lock().trouble.clone().map_or(Ok(name), Err)
     }
 
     /// A warm interpreter, if there is one.

@@ -267,7 +267,7 @@ async fn too_much_time_is_an_outcome() {
 #[tokio::test]
 async fn it_says_that_it_is_well() {
     let Some(home) = home("health of Lambda").await else { return };
-    assert_eq!(home.runtime.health().await.unwrap(), "lambda");
+    assert_eq!(home.runtime.health().await.unwrap(), "lambda; Python 3.13; Node.js 22");
 }
 
 #[tokio::test]

@@ -16,6 +16,14 @@ async fn the_root_and_health_say_what_this_is() {
     for part in ["table", "blobs", "queue", "runtime"] {
         assert!(health["checks"][part].is_string(), "{health}");
     }
+    // Once both have been asked who they are.
+    testkit::poll("the interpreters are named", async || {
+        let health = anyone.get("/health").await.expect(200);
+        let told = health["checks"]["runtime"].as_str()?;
+        (told.contains("; Python 3.") && told.contains("; Node.js ") && !told.contains("looked for"))
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

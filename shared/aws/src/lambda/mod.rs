@@ -166,7 +166,10 @@ impl Runtime for LambdaRuntime {
     /// Asks for a function that isn't there: an answer is all that is wanted of Lambda.
     async fn health(&self) -> Result<String, RuntimeError> {
         match self.configuration(&format!("{}health", self.deployment.function_name_prefix), None).await {
-            Ok(_) => Ok("lambda".to_owned()),
+            Ok(_) => {
+                let [python, node] = [Language::Python, Language::Nodejs].map(interpreter);
+                Ok(format!("lambda; {python}; {node}"))
+            }
             Err(Trouble::Passing(reason) | Trouble::Lasting(_, reason)) => {
                 Err(failed("AWS Lambda can't be reached", reason))
             }
