@@ -30,6 +30,11 @@ const CORS: &str = "access-control-";
 /// among those, a client would wait for what never comes.
 const BODILESS: [u16; 3] = [204, 205, 304];
 
+/// The most headers and cookies of a response, and the most bytes of their names and values: what API Gateway carries, and
+/// what browsers and proxies take.
+const MOST_HEADERS: usize = 100;
+const MOST_HEADER_BYTES: usize = 10_240;
+
 /// The one header that a response may have more than once.
 const SET_COOKIE: &str = "set-cookie";
 
@@ -84,8 +89,16 @@ pub(crate) fn response(output: &str) -> Result<Response, String> {
         .map(|cookies| serde_json::from_str(cookies.get()))
         .transpose()
         .map_err(|_| wrong("`cookies` is not a list of texts"))?;
-    for cookie in cookies.unwrap_or_default() {
+    let cookies = cookies.unwrap_or_default();
+    fits(headers.len() + cookies.len())?;
+    for cookie in cookies {
         headers.push((SET_COOKIE.into(), carried(SET_COOKIE, cookie)?));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > MOST_HEADER_BYTES {
+        return Err(wrong(&format!(
+            "its headers and cookies have {bytes} bytes, and at most {MOST_HEADER_BYTES} can be sent"
+        )));
     }
     let body = if BODILESS.contains(&status) { Bytes::new() } else { body };
     Ok(Response { status, headers, body })
@@ -98,7 +111,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 fn status_of(written: &str) -> Option<u16> {
     let number = match serde_json::from_str(written).ok()? {
         Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.parse::<u16>().ok()?.into(),
+        Value::String(text) if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse::<u16>().ok()?.into()
+        }
         _ => return None,
     };
     let is_status = number.fract() == 0.0 && (200.0..600.0).contains(&number);
@@ -123,11 +138,22 @@ fn body_of(body: Option<&RawValue>, encoded: bool) -> Result<(Bytes, &'static st
     Ok((bytes, TEXT))
 }
 
+/// Whether so many headers and cookies can be sent. Asked before there is any work for each.
+fn fits(headers: usize) -> Result<(), String> {
+    match headers {
+        0..=MOST_HEADERS => Ok(()),
+        _ => Err(wrong(&format!(
+            "it has {headers} headers and cookies, and at most {MOST_HEADERS} can be sent"
+        ))),
+    }
+}
+
 /// The headers in lower case, each once. Of one that is there in two spellings the last counts.
 fn headers_of(headers: Option<&RawValue>) -> Result<Vec<(String, String)>, String> {
     let Some(headers) = headers else { return Ok(Vec::new()) };
     let given: Map<String, Value> =
         serde_json::from_str(headers.get()).map_err(|_| wrong("`headers` is not an object of texts"))?;
+    fits(given.len())?;
     let mut headers: Vec<(String, String)> = Vec::with_capacity(given.len() + 1);
     for (name, value) in given {
         let name = name.to_ascii_lowercase();
@@ -296,6 +322,8 @@ mod tests {
             (r#"{"statusCode": 1e300}"#, "`statusCode` is 1e300"),
             (r#"{"statusCode": null}"#, "`statusCode` is null"),
             (r#"{"statusCode": "x"}"#, "`statusCode` is \"x\""),
+            (r#"{"statusCode": "+200"}"#, "`statusCode` is \"+200\""),
+            (r#"{"statusCode": "0200"}"#, "`statusCode` is \"0200\""),
             (r#"{"statusCode": true}"#, "`statusCode` is true"),
             (r#"{"statusCode": 200, "body": "!", "isBase64Encoded": true}"#, "not Base64"),
             (r#"{"statusCode": 200, "body": {}, "isBase64Encoded": true}"#, "not a text"),
@@ -313,6 +341,29 @@ mod tests {
         }
         let long = format!(r#"{{"statusCode": "{}"}}"#, "ä".repeat(100_000));
         assert!(response(&long).unwrap_err().len() < 500);
+    }
+
+    #[test]
+    fn more_headers_than_can_be_sent_are_a_fault() {
+        let headers = |count: usize, value: &str| {
+            let given: Map<String, Value> = (0..count).map(|n| (format!("h{n}"), value.into())).collect();
+            serde_json::json!({"statusCode": 200, "headers": given}).to_string()
+        };
+        let cookies = |count: usize| {
+            serde_json::json!({"statusCode": 200, "headers": {"x": 1}, "cookies": vec!["a=b"; count]})
+                .to_string()
+        };
+        assert!(response(&headers(100, "")).is_ok() && response(&cookies(99)).is_ok());
+        for (result, why) in [
+            (headers(101, ""), "101 headers and cookies"),
+            (headers(200_000, ""), "200000 headers and cookies"),
+            (cookies(100), "101 headers and cookies"),
+            (headers(1, &"x".repeat(5_000_000)), "bytes, and at most 10240"),
+            (headers(50, &"x".repeat(300)), "bytes, and at most 10240"),
+        ] {
+            let said = response(&result).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
     }
 
     #[test]
