@@ -70,9 +70,13 @@ pub fn name(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text.trim())
 }
 
-/// What two names have in common that count as the same: `Straße` and `STRASSE`, and `é` however it is written.
+/// What two names have in common that count as the same: `Straße` and `STRASSE`, `é` however it is written, and those that
+/// differ by what is hardly seen: joiners, selectors, and which and how many spaces are between two words.
 pub fn name_key(name: &str) -> String {
-    let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(name.trim());
+    let seen: String = name.chars().filter(|c| !JOINERS.contains(c) && !SELECTORS.contains(c)).collect();
+    let words: Vec<&str> = seen.split_whitespace().collect();
+    let words = words.join(" ");
+    let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&words);
     let folded = CaseMapper::new().fold_string(&decomposed);
     ComposingNormalizerBorrowed::new_nfc().normalize(&folded).into_owned()
 }
@@ -246,6 +250,9 @@ mod tests {
             ("ﬁ", "FI"),
             ("\u{1e9e}", "ss"),
             ("\u{3a9}", "\u{2126}"),
+            ("pay", "pa\u{200d}y"),
+            ("pay", "pay\u{fe0f}"),
+            ("my ws", "my\u{a0}\u{2003} ws"),
         ] {
             assert_eq!(name_key(one), name_key(other), "{one} {other}");
         }
