@@ -44,8 +44,11 @@ pub fn routes(doc: &OpenApi) -> Vec<Route> {
             let id = operation.operation_id.clone().unwrap_or_default();
             let extension = |name: &str| operation.extensions.as_ref().and_then(|all| all.get(name));
             let shared = extension(ROUTE).and_then(|name| name.as_str());
-            if let Some(known) = routes.iter().find(|route| Some(route.name.as_str()) == shared) {
-                assert_eq!(known.access, access(operation), "{id}: one handler has one x-access");
+            if let Some(known) = routes.iter_mut().find(|route| Some(route.name.as_str()) == shared) {
+                // One Lambda function for all methods may do what any of them needs.
+                let missing: Vec<_> =
+                    access(operation).into_iter().filter(|word| !known.access.contains(word)).collect();
+                known.access.extend(missing);
                 continue;
             }
             let is_greedy = extension(GREEDY).is_some();

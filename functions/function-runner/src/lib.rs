@@ -39,7 +39,7 @@ pub fn api() -> Api<AppState> {
         .route(routes!(jobs::get::get))
         .idempotent(routes!(jobs::cancel::cancel))
         .idempotent(routes!(jobs::retry::retry))
-        .route(routes!(run::trigger::trigger))
+        .idempotent(routes!(run::trigger::trigger))
         .route(routes!(system::health::health))
 }
 

@@ -58,7 +58,7 @@ where
         self.add(routes, false)
     }
 
-    /// Adds a route that honours `Idempotency-Key`.
+    /// Adds a route whose POST honours `Idempotency-Key`.
     pub fn idempotent(self, routes: UtoipaMethodRouter<S>) -> Self {
         self.add(routes, true)
     }
@@ -70,6 +70,8 @@ where
             let names: Vec<_> =
                 operations.iter().map(|(_, operation)| operation.operation_id.clone()).collect();
             for (method, operation) in &mut operations {
+                // All others can be sent again as they are.
+                let idempotent = idempotent && *method == Method::POST;
                 let id = operation.operation_id.clone().unwrap_or_else(|| format!("{method} {written}"));
                 let known = self.operations.entry(path.to_owned()).or_default();
                 known.push((method.clone(), Route { operation: Arc::from(id.as_str()), idempotent }));

@@ -99,3 +99,47 @@ async fn a_refusal_that_would_come_again_may_be_kept_and_a_fault_of_the_body_is_
     post(&user, "/workspaces/", &key, &json!({"name": ""})).await.expect(422);
     post(&user, "/workspaces/", &key, &json!({"name": ""})).await.expect(422);
 }
+
+/// Other methods of a trigger know no keys. Visitors whom only the function tells apart share no answers.
+#[tokio::test]
+async fn a_post_to_a_trigger_is_done_once() {
+    let user = Server::shared().user().await;
+    let workspace = user.workspace().await;
+    let code = "def handler(event):\n    return event['requestContext']['requestId']";
+    let fields = json!({"runtime": "PYTHON", "code": code, "endpoint": "/hook", "public": true});
+    let function = user.function_with(&workspace, fields).await;
+    let (path, anyone, key) = (format!("/run/{workspace}/hook"), user.without_token(), unique("k"));
+    let send = async |method: Method, cookie: &str, body: &'static str| {
+        let request = anyone.request(method, &path).header("idempotency-key", &key);
+        anyone.send(request.header("cookie", cookie).body(body)).await
+    };
+    let first = send(Method::POST, "session=1", "x").await;
+    first.expect(200);
+    let again = send(Method::POST, "session=1", "x").await;
+    assert_eq!((again.expect(200), again.header("idempotency-replayed")), (first.json(), Some("true")));
+    assert_eq!(send(Method::POST, "session=1", "y").await.status, 422);
+    for (method, cookie) in
+        [(Method::POST, "session=2"), (Method::GET, "session=1"), (Method::PUT, "session=1")]
+    {
+        let other = send(method, cookie, "x").await;
+        assert_ne!(other.expect(200), first.json());
+        assert_eq!(other.header("idempotency-replayed"), None);
+    }
+    assert_eq!(user.get(&format!("/functions/{function}/jobs")).await.expect(200)["total"], 4);
+}
+
+#[tokio::test]
+async fn a_revoked_key_gets_no_answer_that_was_kept() {
+    let user = Server::shared().user().await;
+    let workspace = user.workspace().await;
+    let fields = json!({"runtime": "NODEJS", "code": "exports.handler = () => 'secret'"});
+    let function = user.function_with(&workspace, fields).await;
+    let keys = format!("/workspaces/{workspace}/auth-keys");
+    let made = user.post(&keys, &json!({})).await.expect(200);
+    let holder = user.with_token(made["key"].as_str().unwrap());
+    let (path, key) = (format!("/functions/{function}/invoke/workspace"), unique("k"));
+    post(&holder, &path, &key, &json!({})).await.expect(200);
+    assert_eq!(post(&holder, &path, &key, &json!({})).await.header("idempotency-replayed"), Some("true"));
+    user.delete(&format!("{keys}/{}", made["id"].as_str().unwrap())).await.expect(200);
+    post(&holder, &path, &key, &json!({})).await.expect(401);
+}
