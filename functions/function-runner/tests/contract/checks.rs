@@ -69,7 +69,6 @@ const PYTHON: &[(usize, &str)] = &[
 ];
 
 const NODE: &[(usize, &str)] = &[
-    (1, "<!-- x\nexport const a = 1;"),
     (2, "let a;\nlet a;"),
     (1, "const a;"),
     (2, "exports.a = 1;\nclass A { #a; #a; }"),
@@ -127,6 +126,13 @@ async fn python_that_can_not_run_is_refused_with_its_line() {
         assert!(text.starts_with(&format!("line {line}, column ")), "{code}: {text}");
         assert!(text.contains("Error: "), "{code}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_comment_of_html_in_a_module_is_refused_with_its_line() {
+    let user = Server::shared().user().await;
+    let refused = save(&user, &user.workspace().await, "NODEJS", "<!-- x\nexport const a = 1;").await;
+    assert!(told(&refused.expect(422)).starts_with("line 1, column "), "{refused:?}");
 }
 
 #[tokio::test]

@@ -51,6 +51,14 @@ async fn node_handlers_of_every_form() {
         "import { sep } from 'node:path'; export async function handler(event) { return event.n + sep.length }",
         "function handler(event) { return event.n + 1 }",
         "async function handler(event, context) { return event.n + 1 }",
+    ] {
+        assert_eq!(output("NODEJS", code, json!({"n": 1})).await, 2, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn node_handlers_may_answer_by_callback() {
+    for code in [
         "exports.handler = (event, context, callback) => { setTimeout(() => callback(null, event.n + 1), 10) }",
         "exports.handler = (event, context, callback) => setTimeout(() => callback(null, event.n + 1), 10)",
         "export const handler = (event, context, callback) => { callback(null, event.n + 1) }",
