@@ -19,13 +19,13 @@ use tokio::time::{Instant, timeout};
 
 use super::Pool;
 use super::interpreter::{Interpreter, Purpose};
-use super::limits::{Gate, Limits};
+use super::limits::{Gate, Limits, Tenant};
 use super::run::nonce;
 use super::worker::{Ended, START, Start, Terms, Worker};
 
-/// How many checks at once, of all tenants. Of one workspace there is one.
+/// How many checks at once, of all tenants. Of one user there is one.
 const AT_ONCE: usize = 2;
-/// How many may wait, of one workspace and of all.
+/// How many may wait, of one user and of all.
 const WAITING: (usize, usize) = (50, 500);
 /// How long a check may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -100,9 +100,11 @@ impl Pool {
         &self,
         draft: Draft<'_>,
     ) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        // What is refused anyway holds up nobody, and isn't held up.
+        let patience = if draft.user_id.is_some() { PATIENCE } else { Duration::ZERO };
         // There is no function yet.
         let nobody = FunctionId::from_random([0; 16]);
-        let entered = self.checkers.gate.enter(draft.workspace_id, nobody, PATIENCE).await;
+        let entered = self.checkers.gate.enter(Tenant::User(draft.user_id), nobody, patience).await;
         let Some(_permit) = entered else { return Err(RuntimeError::Busy { retry_after: RETRY_AFTER }) };
         let interpreter = self.spares.interpreter(draft.language).await?;
         let source = without_mark(draft.code);
@@ -184,7 +186,7 @@ impl Pool {
                 Err(RuntimeError::Failed("the server is shutting down".to_owned()))
             }
             Ended::Gone | Ended::Garbled | Ended::Stopped | Ended::TooManyProcesses | Ended::TooManyFiles => {
-                refused(format!("{} dies of compiling the code", interpreter.told()))
+                refused(format!("{} crashed while compiling the code", interpreter.told()))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{FunctionId, WorkspaceId};
+use domain::{FunctionId, UserId, WorkspaceId};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -33,11 +33,26 @@ impl Default for Limits {
     }
 }
 
+/// Whose what runs is: tenants take turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Tenant {
+    /// Invocations are a workspace's.
+    Workspace(WorkspaceId),
+    /// Checks of code are a user's, who has many workspaces; nobody's where the request is refused in any case.
+    User(Option<UserId>),
+}
+
+impl From<WorkspaceId> for Tenant {
+    fn from(workspace: WorkspaceId) -> Self {
+        Self::Workspace(workspace)
+    }
+}
+
 /// The right to run, given back when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     gate: Option<Arc<Gate>>,
-    workspace: WorkspaceId,
+    workspace: Tenant,
     function: FunctionId,
 }
 
@@ -52,13 +67,13 @@ pub(super) struct Gate {
 struct State {
     running: usize,
     functions: HashMap<FunctionId, usize>,
-    workspaces: HashMap<WorkspaceId, Workspace>,
+    workspaces: HashMap<Tenant, Workspace>,
     /// The workspaces in which someone waits; whose turn it is comes first.
-    turns: VecDeque<WorkspaceId>,
+    turns: VecDeque<Tenant>,
     waiting: usize,
     next_waiter: u64,
     /// Whose the last run was that began, and until when another's is expected again.
-    last: Option<WorkspaceId>,
+    last: Option<Tenant>,
     shared_until: Option<Instant>,
 }
 
@@ -83,10 +98,11 @@ impl Gate {
     /// A permit, now or within `patience`. `None` when it takes longer or too many wait already.
     pub(super) async fn enter(
         self: &Arc<Self>,
-        workspace: WorkspaceId,
+        workspace: impl Into<Tenant>,
         function: FunctionId,
         patience: Duration,
     ) -> Option<Permit> {
+        let workspace = workspace.into();
         let (mut woken, _place) = {
             let mut state = self.lock();
             if state.fits(&self.limits, workspace, function) {
@@ -129,8 +145,8 @@ impl Gate {
     }
 
     /// Whether there is one run in this workspace, now.
-    pub(super) fn is_alone(&self, workspace: WorkspaceId) -> bool {
-        self.lock().workspaces.get(&workspace).is_some_and(|space| space.running == 1)
+    pub(super) fn is_alone(&self, workspace: impl Into<Tenant>) -> bool {
+        self.lock().workspaces.get(&workspace.into()).is_some_and(|space| space.running == 1)
     }
 
     /// Whether runs of more than one workspace have begun lately.
@@ -168,7 +184,7 @@ impl Drop for Permit {
 /// A place in the queue, left when dropped.
 struct Place<'a> {
     gate: &'a Arc<Gate>,
-    workspace: WorkspaceId,
+    workspace: Tenant,
     number: u64,
 }
 
@@ -179,13 +195,13 @@ impl Drop for Place<'_> {
 }
 
 impl State {
-    fn fits(&self, limits: &Limits, workspace: WorkspaceId, function: FunctionId) -> bool {
+    fn fits(&self, limits: &Limits, workspace: Tenant, function: FunctionId) -> bool {
         self.running < limits.total
             && self.workspaces.get(&workspace).is_none_or(|space| space.running < limits.per_workspace)
             && self.functions.get(&function).is_none_or(|&running| running < limits.per_function)
     }
 
-    fn begin(&mut self, workspace: WorkspaceId, function: FunctionId) {
+    fn begin(&mut self, workspace: Tenant, function: FunctionId) {
         if self.last.replace(workspace).is_some_and(|last| last != workspace) {
             self.shared_until = Some(Instant::now() + SHARED);
         }
@@ -194,7 +210,7 @@ impl State {
         *self.functions.entry(function).or_default() += 1;
     }
 
-    fn end(&mut self, workspace: WorkspaceId, function: FunctionId) {
+    fn end(&mut self, workspace: Tenant, function: FunctionId) {
         self.running -= 1;
         if let Some(running) = self.functions.get_mut(&function) {
             *running -= 1;
@@ -209,7 +225,7 @@ impl State {
     }
 
     /// Takes the next waiter that fits out of the queue and begins for it.
-    fn next(&mut self, limits: &Limits) -> Option<(Waiter, WorkspaceId)> {
+    fn next(&mut self, limits: &Limits) -> Option<(Waiter, Tenant)> {
         if self.waiting == 0 || self.running >= limits.total {
             return None;
         }
@@ -234,7 +250,7 @@ impl State {
         None
     }
 
-    fn leave(&mut self, workspace: WorkspaceId, number: u64) {
+    fn leave(&mut self, workspace: Tenant, number: u64) {
         let Some(space) = self.workspaces.get_mut(&workspace) else { return };
         let Some(at) = space.waiters.iter().position(|waiter| waiter.number == number) else { return };
         space.waiters.remove(at);
@@ -245,7 +261,7 @@ impl State {
         self.forget_if_unused(workspace);
     }
 
-    fn forget_if_unused(&mut self, workspace: WorkspaceId) {
+    fn forget_if_unused(&mut self, workspace: Tenant) {
         if self.workspaces.get(&workspace).is_some_and(|space| space.running == 0 && space.waiters.is_empty())
         {
             self.workspaces.remove(&workspace);
@@ -257,8 +273,8 @@ impl State {
 mod tests {
     use super::*;
 
-    fn workspace(n: u8) -> WorkspaceId {
-        WorkspaceId::from_random([n; 16])
+    fn workspace(n: u8) -> Tenant {
+        Tenant::Workspace(WorkspaceId::from_random([n; 16]))
     }
 
     fn function(n: u8) -> FunctionId {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use domain::function::{Checked, CodeFault};
-use domain::{Language, WorkspaceId, limits};
+use domain::{Language, UserId, limits};
 use ports::{Draft, Runtime, RuntimeError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -17,7 +17,7 @@ const HANDLER_PY: &str = "\ndef handler(event):\n    return 1\n";
 const HANDLER_JS: &str = "\nvar handler = (event) => 1;\n";
 
 fn draft(language: Language, code: &str) -> Draft<'_> {
-    Draft { workspace_id: WorkspaceId::from_random([1; 16]), language, code }
+    Draft { user_id: Some(UserId(1)), language, code }
 }
 
 async fn check(kit: &Kit, language: Language, code: &str) -> Result<Checked, CodeFault> {
@@ -144,7 +144,7 @@ async fn hostile_sources_end_and_hurt_nobody() {
     }
 }
 
-/// Whoever has no turn in time is told when to come back; another workspace's turn comes meanwhile.
+/// Whoever has no turn in time is told when to come back; another user's turn comes meanwhile.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_checks_for_everybody() {
     let kit = Kit::new(BOTH[0]).await;
@@ -154,8 +154,7 @@ async fn nobody_checks_for_everybody() {
         tokio::spawn(async move { pool.check(draft(Language::Python, &slow)).await })
     });
     let greedy: Vec<_> = greedy.collect();
-    let other =
-        Draft { workspace_id: WorkspaceId::from_random([2; 16]), ..draft(Language::Python, HANDLER_PY) };
+    let other = Draft { user_id: Some(UserId(2)), ..draft(Language::Python, HANDLER_PY) };
     for _ in 0..5 {
         assert!(kit.pool.check(other).await.unwrap().is_ok());
     }
@@ -167,6 +166,29 @@ async fn nobody_checks_for_everybody() {
         }
     }
     assert!(busy > 40, "{busy}");
+}
+
+/// What is checked beside other faults of a request waits for no turn, whoever holds the place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_anyway_is_told_now_or_not_at_all() {
+    let kit = Kit::new(BOTH[0]).await;
+    let slow = format!("x = {}{HANDLER_PY}", "9".repeat(1_000_000));
+    let pool = kit.pool.clone();
+    let long =
+        tokio::spawn(
+            async move { pool.check(Draft { user_id: None, ..draft(Language::Python, &slow) }).await },
+        );
+    let quick = Draft { user_id: None, ..draft(Language::Python, HANDLER_PY) };
+    loop {
+        let asked = kit.pool.check(quick).await;
+        assert!(!long.is_finished(), "it waited for the other: {asked:?}");
+        if matches!(asked, Err(RuntimeError::Busy { .. })) {
+            break;
+        }
+    }
+    // Whoever would be saved has a place.
+    assert!(check(&kit, Language::Python, HANDLER_PY).await.is_ok());
+    assert!(long.await.unwrap().unwrap().is_err());
 }
 
 /// What the machine's own interpreter says of each source, asked by a script.

@@ -1,7 +1,7 @@
 //! What is made of code before it is saved.
 
 use domain::function::{Checked, CodeFault};
-use domain::{Error, Fault, Function, Language, Result, WorkspaceId, limits};
+use domain::{Error, Fault, Function, Language, Result, UserId, limits};
 use ports::{Draft, RuntimeError};
 
 use crate::App;
@@ -10,7 +10,7 @@ impl App {
     /// Checks code, or adds what is wrong with it.
     pub(crate) async fn check(
         &self,
-        workspace_id: WorkspaceId,
+        user_id: Option<UserId>,
         language: Language,
         code: String,
         faults: &mut Vec<Fault>,
@@ -20,7 +20,7 @@ impl App {
             faults.push(Fault::new(["body", "code"], "string_too_long", msg));
             return Ok(None);
         }
-        match self.verdict(workspace_id, language, &code).await? {
+        match self.verdict(user_id, language, &code).await? {
             Ok(checked) => Ok(Some(Source { language, checked, code })),
             Err(fault) => {
                 faults.push(at_fault(&fault));
@@ -32,11 +32,11 @@ impl App {
     /// What the runtime says of code, of at most [`limits::CODE`] bytes.
     pub(crate) async fn verdict(
         &self,
-        workspace_id: WorkspaceId,
+        user_id: Option<UserId>,
         language: Language,
         code: &str,
     ) -> Result<Result<Checked, CodeFault>> {
-        self.runtime.check(Draft { workspace_id, language, code }).await.map_err(|error| match error {
+        self.runtime.check(Draft { user_id, language, code }).await.map_err(|error| match error {
             RuntimeError::Busy { retry_after } => {
                 Error::too_many(retry_after, "Too much code is being saved at once; try again in a moment")
             }
@@ -50,9 +50,8 @@ impl App {
     /// What is wrong with code that is not to be saved, since other things are wrong with the request.
     pub async fn code_faults(&self, language: Language, code: String) -> Vec<Fault> {
         let mut faults = Vec::new();
-        // All such requests are one workspace's, as it were. What can't be told now is told with the next one.
-        let nobody = WorkspaceId::from_random([0; 16]);
-        if let Err(error) = self.check(nobody, language, code, &mut faults).await {
+        // What can't be told now is told with the next request.
+        if let Err(error) = self.check(None, language, code, &mut faults).await {
             tracing::debug!(%error, "code was not checked beside other faults");
         }
         faults

@@ -97,7 +97,7 @@ impl App {
             };
         }
         let mut faults = environment::faults(&new.settings.environment);
-        let source = self.check(new.workspace_id, new.language, new.code, &mut faults).await?;
+        let source = self.check(Some(caller), new.language, new.code, &mut faults).await?;
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
         let (current, upload) = self.save_code(id, 1, source).await?;
         let now = current.created_at;
@@ -207,7 +207,7 @@ impl App {
         environment::keep_masked(&mut changes.environment, &before.settings.environment);
         let mut faults = changes.environment.as_ref().map(environment::faults).unwrap_or_default();
         let source = match self.changed_code(&before, &changes).await? {
-            Some((language, code)) => self.check(before.workspace_id, language, code, &mut faults).await?,
+            Some((language, code)) => self.check(Some(caller), language, code, &mut faults).await?,
             None => None,
         };
         if !faults.is_empty() {
@@ -250,7 +250,7 @@ impl App {
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
         let code = self.code(&version).await?;
         // It may have been saved when another interpreter was there.
-        let refused = self.verdict(before.workspace_id, version.language, &code).await?.err();
+        let refused = self.verdict(Some(caller), version.language, &code).await?.err();
         let number = version.version;
         let mut after = before.clone();
         after.current = version;

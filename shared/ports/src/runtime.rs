@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
-use domain::{Function, FunctionId, JobId, Language, Settings, Version, WorkspaceId};
+use domain::{Function, FunctionId, JobId, Language, Settings, UserId, Version, WorkspaceId};
 
 /// One run of one version.
 #[derive(Clone, Debug)]
@@ -47,8 +47,9 @@ pub enum RuntimeError {
 /// Code that somebody wants to save.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
-    /// Whose: how much is checked at once is limited per workspace.
-    pub workspace_id: WorkspaceId,
+    /// Whose: how much is checked at once is limited per user, however many workspaces they have. Nobody's where the
+    /// request is refused in any case: then it is checked at once, or not at all ([`RuntimeError::Busy`]).
+    pub user_id: Option<UserId>,
     /// What it is written in.
     pub language: Language,
     /// Its source, of at most [`CODE`](domain::limits::CODE) bytes.

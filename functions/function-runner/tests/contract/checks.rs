@@ -258,6 +258,28 @@ async fn the_handler_may_have_another_name() {
     }
 }
 
+/// However many workspaces they save it in.
+#[tokio::test]
+async fn nobody_keeps_others_from_saving_code() {
+    // A server of its own: its places to check code are taken for a while.
+    let server = Server::start(&[]);
+    let (greedy, other) = (server.user().await, server.user().await);
+    let workspace = other.workspace().await;
+    let slow = format!("x = {}{PY}", "9".repeat(1_000_000));
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let (greedy, workspace, slow) = (greedy.clone(), greedy.workspace().await, slow.clone());
+        asked.spawn(async move { save(&greedy, &workspace, "PYTHON", &slow).await });
+    }
+    // Once the first is refused, all the others are there.
+    let first = asked.join_next().await.unwrap().unwrap();
+    assert!([422, 429].contains(&first.status), "{}", first.status);
+    save(&other, &workspace, "PYTHON", PY).await.expect(200);
+    while let Some(answer) = asked.join_next().await {
+        assert!([422, 429].contains(&answer.unwrap().status));
+    }
+}
+
 /// Every way to new code is checked, and what is refused changes nothing.
 #[tokio::test]
 async fn an_update_and_a_rollback_are_checked_too() {
