@@ -166,7 +166,7 @@ async fn new_syntax_is_taken_where_it_runs_and_else_told_as_such() {
         let saved = save(&user, &workspace, runtime, &format!("{code}{tail}")).await;
         if saved.status == 422 {
             let text = told(&saved.expect(422));
-            let newer = ["here runs Python 3.", "which runs here, does not know this syntax"];
+            let newer = ["this server runs Python 3.", "which this server runs, does not know this syntax"];
             assert!(newer.iter().any(|word| text.contains(word)), "{code}: {text}");
         } else {
             let id = saved.expect(200)["id"].as_str().unwrap().to_owned();

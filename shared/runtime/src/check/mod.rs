@@ -142,7 +142,7 @@ pub fn guess(source: &str, readings: Option<&[Reading]>) -> Result<Checked, Code
 fn refused(source: &str, version: Version, refusal: Refusal, reading: Option<&Reading>) -> CodeFault {
     let understood = reading.is_some_and(|reading| reading.fault.is_none());
     if let Some(newer) = reading.and_then(|reading| reading.newer.clone()).filter(|_| understood) {
-        let message = format!("{}; here runs {version}", newer.message);
+        let message = format!("{}; this server runs {version}", newer.message);
         return CodeFault { message, ..newer };
     }
     let is_syntax = |message: &str| {
@@ -151,7 +151,7 @@ fn refused(source: &str, version: Version, refusal: Refusal, reading: Option<&Re
     let mut message: String =
         refusal.message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE).collect();
     if version.language == Language::Nodejs && understood && is_syntax(&message) {
-        message = format!("{message}. {version}, which runs here, does not know this syntax");
+        message = format!("{message}. {version}, which this server runs, does not know this syntax");
     }
     let place = reading.and_then(|reading| reading.fault.as_ref()).map(|fault| (fault.line, fault.column));
     let lines = source.lines().count() + 1;

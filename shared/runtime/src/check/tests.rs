@@ -182,7 +182,10 @@ fn newer_syntax_is_told_as_such() {
     let refusal = Refusal { message: "SyntaxError: invalid syntax".into(), line: Some(1), column: Some(6) };
     let compiled = Compiled { module: Module::Python, fault: Some(refusal.clone()) };
     let told = judge(source, PYTHON, compiled.clone(), Some(&read(PYTHON, source))).unwrap_err();
-    assert!(told.message.contains("added in Python 3.12") && told.message.ends_with("here runs Python 3.11"));
+    assert!(
+        told.message.contains("added in Python 3.12")
+            && told.message.ends_with("; this server runs Python 3.11")
+    );
     assert_eq!((told.line, told.column), (1, 1));
     // Not where the code is wrong in any version.
     let source = "type X = int\ndef handler(event) pass";
@@ -194,7 +197,10 @@ fn newer_syntax_is_told_as_such() {
         Refusal { message: "SyntaxError: Unexpected identifier 'a'".into(), line: Some(1), column: Some(33) };
     let compiled = Compiled { module: CommonJs, fault: Some(refusal) };
     let told = judge(source, NODE, compiled, Some(&read(NODE, source))).unwrap_err();
-    assert!(told.message.ends_with("Node.js 20, which runs here, does not know this syntax"), "{told}");
+    assert!(
+        told.message.ends_with("Node.js 20, which this server runs, does not know this syntax"),
+        "{told}"
+    );
 }
 
 /// What a checker sends has been in touch with hostile code.
