@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use domain::Language;
 use runtime::check::Version;
+use runtime::environment::is_of_python;
 use serde::Deserialize;
 
-use super::environment::is_of_python;
 use crate::sandbox::{find_program, library_folders};
 
 /// Prints what [`Interpreter`] holds, and the shim that is its argument compiled, as JSON. Loads the extensions that link

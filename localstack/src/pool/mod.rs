@@ -6,7 +6,6 @@
 
 mod check;
 mod code;
-mod environment;
 mod folder;
 mod interpreter;
 mod launch;

@@ -10,16 +10,17 @@ use std::time::Duration;
 use domain::job::{Outcome, cut_error};
 use domain::{Language, WorkspaceId};
 use ports::{Invocation, RuntimeError};
+use runtime::environment;
 use runtime::output;
 use runtime::printed::Printed;
 use runtime::protocol::{self, Invoke, Load};
 use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
+use super::Pool;
 use super::interpreter::Purpose;
 use super::shelf::Role;
 use super::worker::{Ended, MOST_THREADS, NotStarted, START, Start, Terms, Worker};
-use super::{Pool, environment};
 use crate::sandbox::cgroup::Shortage;
 use crate::sandbox::{DISK, FILES};
 
@@ -157,7 +158,7 @@ impl Pool {
             Ended::TooManyFiles => {
                 end(worker, &mut printed).await;
                 Err(format!(
-                    "The function was stopped: it kept more than {} MB or {FILES} files in its temporary folder, or too deep in it.",
+                    "The function was stopped: its temporary folder held more than {} MB or {FILES} files, or its folders were nested too deeply.",
                     DISK / 1024 / 1024
                 ))
             }

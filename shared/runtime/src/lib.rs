@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod envelope;
+pub mod environment;
 pub mod output;
 pub mod package;
 pub mod printed;

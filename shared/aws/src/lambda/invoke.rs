@@ -8,6 +8,7 @@
 //! our bucket. Nor is there need: an event came in through a Lambda function behind the same limit, with more around it
 //! than it has here, and a result beyond 1 MB comes packed (`runtime::envelope`), so that the 6 MB it may have fit.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_config::timeout::TimeoutConfig;
@@ -23,6 +24,7 @@ use domain::{Logs, Settings};
 use ports::{Invocation, RuntimeError};
 use runtime::check::without_mark;
 use runtime::envelope::{CHECK, Context, compiled, request};
+use runtime::environment::at_start;
 
 use super::deploy::backoff;
 use super::outcome;
@@ -96,17 +98,48 @@ impl LambdaRuntime {
     }
 
     /// What the interpreter of this version of Lambda's has against the code, if anything. The code isn't run.
+    ///
+    /// The interpreter works here with the function's own memory, time and variables, any of which can be too little or
+    /// wrong. So a process that fails is asked once more, and only one that crashes in the same way again, without a
+    /// variable that could have made it, was crashed by the code.
     pub(super) async fn compile(
         &self,
         release: &Release<'_>,
         version: &str,
         source: &str,
     ) -> Result<Option<CodeFault>, RuntimeError> {
-        let interpreter = super::interpreter(release.version.language);
+        let language = release.version.language;
+        let interpreter = super::interpreter(language);
+        let mut answer = self.ask_to_compile(release, version).await?;
+        if answer.function_error.is_some() {
+            let first = outcome::ending(&answer, release.settings);
+            answer = self.ask_to_compile(release, version).await?;
+            if answer.function_error.is_some() {
+                let ending = outcome::ending(&answer, release.settings);
+                let variables = &release.settings.environment;
+                if ending.is_crash && ending == first && at_start(language, variables).is_empty() {
+                    let message = format!("{interpreter} crashed while compiling the code: {}", ending.told);
+                    return Ok(Some(CodeFault { line: 1, column: 1, message }));
+                }
+                return Err(failed(&not_checked(&ending.told, variables), "the check failed twice"));
+            }
+        }
+        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+        let compiled =
+            compiled(&payload).ok_or_else(|| failed(UNCHECKED, "the shim's answer makes no sense"))?;
+        Ok(runtime::check::fault(without_mark(source), interpreter, compiled))
+    }
+
+    /// The shim's answer to the question what the interpreter has against the code.
+    async fn ask_to_compile(
+        &self,
+        release: &Release<'_>,
+        version: &str,
+    ) -> Result<InvokeOutput, RuntimeError> {
         let mut patience = backoff();
-        let answer = loop {
+        loop {
             match self.send(release, version, Blob::new(CHECK), release.settings).await {
-                Ok(answer) => break answer,
+                Ok(answer) => return Ok(answer),
                 Err(Refusal::Missing | Refusal::NotReady(_) | Refusal::Busy(_)) if patience.wait().await => {}
                 Err(Refusal::Busy(retry_after)) => return Err(RuntimeError::Busy { retry_after }),
                 Err(Refusal::Missing) => return Err(failed(UNCHECKED, "the new version is not found")),
@@ -114,18 +147,7 @@ impl LambdaRuntime {
                     return Err(failed(UNCHECKED, reason));
                 }
             }
-        };
-        if answer.function_error.is_some() {
-            // Nothing but the compiler was at work: what it died of, or had no time or memory for, is the code.
-            let ended =
-                outcome::of(answer, release.settings, Duration::ZERO).result.err().unwrap_or_default();
-            let message = format!("{interpreter} can't compile the code: {ended}");
-            return Ok(Some(CodeFault { line: 1, column: 1, message }));
         }
-        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-        let compiled =
-            compiled(&payload).ok_or_else(|| failed(UNCHECKED, "the shim's answer makes no sense"))?;
-        Ok(runtime::check::fault(without_mark(source), interpreter, compiled))
     }
 
     /// Sends it once.
@@ -173,10 +195,21 @@ fn payload(invocation: &Invocation) -> Result<Blob, RuntimeError> {
 
 const UNCHECKED: &str = "AWS Lambda could not check the code; try again";
 
+/// What the function's owner is told where the process that was to compile the code failed, and the code need not be
+/// to blame.
+fn not_checked(ended: &str, environment: &BTreeMap<String, String>) -> String {
+    let told = format!("AWS Lambda could not check the code: {ended}");
+    if environment.is_empty() {
+        return told;
+    }
+    let names = environment.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("{told}\nThe function's environment may be the cause. Look at {names}.")
+}
+
 fn too_large(bytes: usize) -> Outcome {
     not_begun(format!(
-        "The event is too large: with what goes with it it makes {bytes} bytes, and {MAX_PAYLOAD} are the most. \
-         Send less, or an address to fetch it from."
+        "The event is too large: with the function's context it has {bytes} bytes, and AWS Lambda takes at most \
+         {MAX_PAYLOAD}. Send less, or a URL to fetch the data from."
     ))
 }
 

@@ -36,6 +36,24 @@ pub(super) fn of(answer: InvokeOutput, settings: &Settings, took: Duration) -> O
     }
 }
 
+/// How a process ended that answered nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// In words.
+    pub(super) told: String,
+    /// Whether it ended by itself, and not for want of time or memory.
+    pub(super) is_crash: bool,
+}
+
+/// How the process ended, of the answer with a function error.
+pub(super) fn ending(answer: &InvokeOutput, settings: &Settings) -> Ending {
+    let payload = answer.payload.as_ref().map(AsRef::as_ref).unwrap_or_default();
+    let error: FunctionError = serde_json::from_slice(payload).unwrap_or_default();
+    let exited = error.error_message.split_once("Runtime exited").map(|(_, how)| how);
+    let is_crash = exited.is_some_and(|how| !how.contains("signal: killed"));
+    Ending { told: cut_error(&explain(&error, settings)), is_crash }
+}
+
 fn explain(error: &FunctionError, settings: &Settings) -> String {
     let (kind, message) = (error.error_type.as_str(), error.error_message.as_str());
     // In the local pool's words.

@@ -387,15 +387,11 @@ fn function() -> Function {
 
 #[tokio::test(start_paused = true)]
 async fn code_that_the_interpreter_refuses_gets_no_alias_and_is_withdrawn() {
-    let died = || {
-        let payload =
-            r#"{"errorMessage":"RequestId: 1 Error: Runtime exited with error: signal: segmentation fault"}"#;
-        InvokeOutput::builder().function_error("Unhandled").payload(Blob::new(payload)).build()
-    };
-    let died = mock!(Client::invoke).sequence().output(died).build();
-    for (asked, place, text) in
-        [(compiles(REFUSED), (2, 3), "SyntaxError: no"), (died, (1, 1), "Python 3.13 can't compile the code")]
-    {
+    let died = dies(&[SEGFAULT, SEGFAULT]);
+    for (asked, times, place, text) in [
+        (compiles(REFUSED), 1, (2, 3), "SyntaxError: no"),
+        (died, 2, (1, 1), "Python 3.13 crashed while compiling the code: The process was killed"),
+    ] {
         let absent = looks(true).sequence().http_status(404, error("ResourceNotFoundException")).build();
         let settled = looks(false).sequence().output(wanted).build();
         let (publishes, published) = (publishes(), looks(true).sequence().output(wanted).build());
@@ -408,8 +404,67 @@ async fn code_that_the_interpreter_refuses_gets_no_alias_and_is_withdrawn() {
         let fault = runtime(&rules).await.deploy(&function()).await.unwrap().unwrap_err();
         assert_eq!((fault.line, fault.column), place, "{fault}");
         assert!(fault.message.contains(text), "{fault}");
-        assert!(rules.iter().all(|rule| rule.num_calls() == 1));
+        assert_eq!(asked.num_calls(), times);
+        assert!(rules.iter().all(|rule| rule.num_calls() == 1 || rule.num_calls() == times));
     }
+}
+
+/// The process that is to compile the code works with the function's own time, memory and variables.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_fails_is_not_the_codes_fault() {
+    for (deaths, variable, text) in [
+        ([TIMEOUT, TIMEOUT], None, "could not check the code: Task timed out after 30 seconds"),
+        ([KILLED, KILLED], None, "raise memory_mb"),
+        ([SEGFAULT, EXIT], None, "could not check the code: The process ended (exit code 9)"),
+        ([EXIT, EXIT], Some("PYTHONHOME"), "Look at PYTHONHOME."),
+        ([EXIT, EXIT], Some("AWS_LAMBDA_EXEC_WRAPPER"), "Look at AWS_LAMBDA_EXEC_WRAPPER."),
+    ] {
+        let environment = variable.map(|name| (name.to_owned(), "x".to_owned()));
+        let mut function = function();
+        function.settings.environment = environment.clone().into_iter().collect();
+        let there = move || {
+            let mut there = wanted();
+            let variables = environment.clone().into_iter().collect();
+            there.environment = Some(EnvironmentResponse::builder().set_variables(Some(variables)).build());
+            there
+        };
+        let absent = looks(true).sequence().http_status(404, error("ResourceNotFoundException")).build();
+        let settled = looks(false).sequence().output(there.clone()).build();
+        let (publishes, published) = (publishes(), looks(true).sequence().output(there).build());
+        let asked = dies(&deaths);
+        let rules = [&absent, &settled, &publishes, &published, &asked];
+        let fault = runtime(&rules).await.deploy(&function).await.unwrap_err().to_string();
+        assert!(fault.contains(text), "{fault}");
+        assert_eq!(asked.num_calls(), 2, "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_fails_once_is_asked_again() {
+    let absent = looks(true).sequence().http_status(404, error("ResourceNotFoundException")).build();
+    let settled = looks(false).sequence().output(wanted).build();
+    let (publishes, published) = (publishes(), looks(true).sequence().output(wanted).build());
+    let (died, compiles, points, lists) = (dies(&[EXIT]), compiles(COMPILED), points(), lists());
+    let rules = [&absent, &settled, &publishes, &published, &died, &compiles, &points, &lists];
+    runtime(&rules).await.deploy(&function()).await.unwrap().unwrap();
+    assert!(rules.iter().all(|rule| rule.num_calls() == 1));
+}
+
+const SEGFAULT: &str =
+    r#"{"errorMessage":"RequestId: 1 Error: Runtime exited with error: signal: segmentation fault"}"#;
+const KILLED: &str = r#"{"errorMessage":"RequestId: 1 Error: Runtime exited with error: signal: killed"}"#;
+const EXIT: &str = r#"{"errorType":"Runtime.ExitError","errorMessage":"RequestId: 1 Error: Runtime exited with error: exit status 9"}"#;
+const TIMEOUT: &str = r#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 1 Error: Task timed out after 30.00 seconds"}"#;
+
+/// What was asked to compile the code ends in these ways, one after the other.
+fn dies(ways: &[&'static str]) -> Rule {
+    let mut sequence = mock!(Client::invoke).sequence();
+    for &way in ways {
+        sequence = sequence.output(move || {
+            InvokeOutput::builder().function_error("Unhandled").payload(Blob::new(way)).build()
+        });
+    }
+    sequence.build()
 }
 
 /// Neither is it taken then, nor is it the code's fault.

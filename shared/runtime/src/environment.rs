@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use domain::Language;
 
 /// Those of the variables that must be there from the start. `TZ` is none: the shims put it in force later.
-pub(super) fn at_start(
-    language: Language,
-    environment: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
+pub fn at_start(language: Language, environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let acts = |name: &str| is_of_system(name) || is_of(language, name);
     environment.iter().filter(|(name, _)| acts(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
 }
@@ -27,14 +24,14 @@ fn is_of(language: Language, name: &str) -> bool {
 }
 
 /// Whether it is Python's own, all of which it is usually started without.
-pub(super) fn is_of_python(name: &str) -> bool {
+pub fn is_of_python(name: &str) -> bool {
     name.starts_with("PYTHON")
 }
 
-/// Whether the C library or the dynamic linker read it as a program starts.
+/// Whether the C library, the dynamic linker or Lambda read it as a program starts.
 fn is_of_system(name: &str) -> bool {
     ["LC_", "LD_", "MALLOC_"].iter().any(|prefix| name.starts_with(prefix))
-        || ["LANG", "LANGUAGE", "GLIBC_TUNABLES"].contains(&name)
+        || ["LANG", "LANGUAGE", "GLIBC_TUNABLES", "AWS_LAMBDA_EXEC_WRAPPER"].contains(&name)
 }
 
 #[cfg(test)]
