@@ -87,7 +87,7 @@ pub(super) fn source(fields: &Fields<'_>, language: Option<Language>) -> Option<
         (status = 201, description = "Saved", body = Function),
         (status = 409, description = "Another function in this workspace has this name"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"])), ("x-memory" = json!(512))),
     security(("user" = []))
 )]
 pub async fn create(

@@ -70,7 +70,7 @@ impl Input for FunctionCreate {
         (status = 404, description = "The workspace does not exist, or belongs to another user"),
         (status = 409, description = "Another function in this workspace has this name or endpoint"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:write", "runtime:deploy"])), ("x-memory" = json!(512))),
     security(("user" = []))
 )]
 pub async fn create(

@@ -26,7 +26,7 @@ impl Input for Rollback {}
         (status = 200, description = "As it is after the change", body = Function),
         (status = 409, description = "Another request changed it at the same time"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "runtime:deploy"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "runtime:deploy"])), ("x-memory" = json!(512))),
     security(("user" = []))
 )]
 pub async fn rollback(

@@ -51,7 +51,7 @@ impl Input for FunctionUpdate {}
         (status = 200, description = "As it is after the change", body = Function),
         (status = 409, description = "Another function in this workspace has this name or endpoint, or another request changed this one at the same time"),
     ),
-    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "code:write", "runtime:deploy"]))),
+    extensions(("x-access" = json!(["table:read", "table:write", "code:read", "code:write", "runtime:deploy"])), ("x-memory" = json!(512))),
     security(("user" = []))
 )]
 pub async fn update(

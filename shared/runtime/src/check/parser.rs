@@ -22,10 +22,16 @@ const SECONDS: u64 = 10;
 /// What its answer begins with, before it has looked at the source.
 const BEGUN: &[u8] = b"read-code\n";
 const MIB: u64 = 1024 * 1024;
-/// The stack that it recurses on, in bytes. Only what is used of it takes memory.
+/// The stack that it recurses on, in bytes, or half of its address space where that is less. Only what is used of it
+/// takes memory.
 const STACK: u64 = 256 * MIB;
-/// All of its address space, in bytes.
+/// The most of its address space, in bytes.
 const SPACE: u64 = 2048 * MIB;
+/// What a Lambda function needs of its memory beside the parser, in bytes. Lambda ends all that runs in one that takes
+/// too much.
+const BESIDE: u64 = 128 * MIB;
+/// The variable in which Lambda says how much memory a function has, in MiB.
+const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 /// The most bytes that it may answer.
 const ANSWER: u64 = MIB;
 
@@ -33,12 +39,14 @@ const ANSWER: u64 = MIB;
 #[derive(Clone, Debug)]
 pub struct Parser {
     program: PathBuf,
+    /// The address space of each, in bytes.
+    space: u64,
 }
 
 impl Parser {
     /// By this program, which calls [`answer_if_asked`] before it does anything else.
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self { program: program.into() }
+        Self { program: program.into(), space: space(std::env::var(FUNCTION_MEMORY).ok().as_deref()) }
     }
 
     /// Reads a source in each way that it can be meant. `None` if the parser dies of it.
@@ -52,6 +60,7 @@ impl Parser {
         };
         let mut child = Command::new(&self.program)
             .args([ASKED, language, &version.major.to_string(), &version.minor.to_string()])
+            .arg(self.space.to_string())
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -92,14 +101,15 @@ pub fn answer_if_asked() {
         major: text().parse().unwrap_or_default(),
         minor: text().parse().unwrap_or_default(),
     };
-    let answered = confine().and_then(|()| {
+    let space = text().parse().unwrap_or(SPACE);
+    let answered = confine(space).and_then(|()| {
         let mut source = String::new();
         io::stdin().lock().take(limits::CODE as u64 + 1).read_to_string(&mut source)?;
         let mut stdout = io::stdout().lock();
         stdout.write_all(BEGUN)?;
         stdout.flush()?;
         drop(stdout);
-        let stack = usize::try_from(STACK).unwrap_or(usize::MAX);
+        let stack = usize::try_from(STACK.min(space / 2)).unwrap_or(usize::MAX);
         let thread = std::thread::Builder::new().stack_size(stack).spawn(move || {
             let answer = serde_json::to_vec(&read(version, without_mark(&source)))?;
             let mut stdout = io::stdout().lock();
@@ -111,10 +121,16 @@ pub fn answer_if_asked() {
     std::process::exit(i32::from(answered.is_err()));
 }
 
+/// How much address space a parser may have, where the function that starts it has this memory.
+fn space(function_memory: Option<&str>) -> u64 {
+    let memory: Option<u64> = function_memory.and_then(|mib| mib.parse().ok());
+    memory.map_or(SPACE, |mib| (mib * MIB).saturating_sub(BESIDE).clamp(BESIDE, SPACE))
+}
+
 /// Bounds what this process can take. None of it is ever wanted back.
-fn confine() -> io::Result<()> {
+fn confine(space: u64) -> io::Result<()> {
     for (resource, most) in [
-        (Resource::As, SPACE),
+        (Resource::As, space),
         (Resource::Cpu, SECONDS),
         (Resource::Fsize, 0),
         // Not 0: a program that core_pattern names would then still be started.
@@ -124,4 +140,23 @@ fn confine() -> io::Result<()> {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_takes_no_more_than_its_lambda_function_can_spare() {
+        for (memory, mib) in [
+            (None, 2048),
+            (Some("512"), 384),
+            (Some("256"), 128),
+            (Some("128"), 128),
+            (Some("10240"), 2048),
+            (Some("much"), 2048),
+        ] {
+            assert_eq!(space(memory), mib * MIB, "{memory:?}");
+        }
+    }
 }
