@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use rustix::fs::FlockOperation;
 
@@ -25,18 +26,43 @@ pub(super) struct Users {
 }
 
 impl Users {
-    /// Takes users that no other server has. Where that can't be known they are chosen at random.
+    /// Takes users that no other server has. Where that can't be known they are chosen at random, and the log says so.
     pub(super) fn claim() -> Self {
         let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
         let (first, blocks) = RANGES
             .into_iter()
             .find(|&(first, blocks)| is_mapped(&map, first, blocks * COUNT))
             .unwrap_or(RANGES[1]);
+        match Self::claim_of(Path::new(FOLDER), first, blocks) {
+            Ok(users) => users,
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    "could not reserve users for this server's workers in {FOLDER}; they are chosen at random, and if \
+                     another server of this machine has the same ones, the workers of both share one limit on processes"
+                );
+                Self { first: first + random() % blocks * COUNT, _lock: None }
+            }
+        }
+    }
+
+    /// Takes those of one of so many servers, by a lock in this folder. The error says why none could be taken.
+    fn claim_of(folder: &Path, first: u32, blocks: u32) -> io::Result<Self> {
         let start = random() % blocks;
-        let block_at = |n: u32| (start + n) % blocks;
-        let taken = (0..blocks).find_map(|n| Some((block_at(n), lock(first + block_at(n) * COUNT).ok()?)));
-        let (block, lock) = taken.map_or((start, None), |(block, lock)| (block, Some(lock)));
-        Self { first: first + block * COUNT, _lock: lock }
+        let mut why = None;
+        for n in 0..blocks {
+            let first = first + (start + n) % blocks * COUNT;
+            match lock(folder, first) {
+                Ok(lock) => return Ok(Self { first, _lock: Some(lock) }),
+                Err(error) => why = Some(error),
+            }
+        }
+        Err(match why {
+            Some(error) if error.kind() != io::ErrorKind::WouldBlock => error,
+            _ => {
+                io::Error::other(format!("{blocks} other servers have all users that there are for workers"))
+            }
+        })
     }
 
     /// The user of the worker of this number.
@@ -46,13 +72,13 @@ impl Users {
 }
 
 /// Takes the lock on the users from this one on.
-fn lock(first: u32) -> io::Result<File> {
-    let made = std::fs::create_dir(FOLDER);
+fn lock(folder: &Path, first: u32) -> io::Result<File> {
+    let made = std::fs::create_dir(folder);
     if made.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::AlreadyExists) {
         made?;
     }
     let flags = libc::O_NOFOLLOW | libc::O_CLOEXEC;
-    let path = format!("{FOLDER}/users-{first}");
+    let path = folder.join(format!("users-{first}"));
     let mut options = OpenOptions::new();
     let file = options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)?;
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
@@ -79,6 +105,8 @@ fn random() -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -95,18 +123,25 @@ mod tests {
 
     #[test]
     fn no_two_servers_have_the_same_users() {
-        let first = RANGES[0].0 + RANGES[0].1 * COUNT;
-        let Ok(held) = lock(first) else {
-            // Not root.
-            return;
-        };
-        assert!(lock(first).is_err());
-        drop(held);
-        lock(first).unwrap();
-        let claimed: Vec<_> = (0..20).map(|_| Users::claim()).collect();
-        let distinct: std::collections::BTreeSet<_> = claimed.iter().map(|users| users.first).collect();
-        assert_eq!(distinct.len(), claimed.len());
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("function-runner");
+        let claim = || Users::claim_of(&folder, 7000, 20);
+        let mut claimed: Vec<_> = (0..20).map(|_| claim().unwrap()).collect();
+        let distinct: BTreeSet<_> = claimed.iter().map(|users| users.first).collect();
+        assert_eq!(distinct, (0..20).map(|n| 7000 + n * COUNT).collect());
         assert_eq!(claimed[0].of(COUNT + 1), claimed[0].of(1));
-        let _ = std::fs::remove_file(format!("{FOLDER}/users-{first}"));
+        let refused = claim().unwrap_err().to_string();
+        assert!(refused.contains("20 other servers"), "{refused}");
+        let freed = claimed.pop().unwrap().first;
+        assert_eq!(claim().unwrap().first, freed, "what a server had is free once it has ended");
+    }
+
+    #[test]
+    fn users_that_cannot_be_reserved_are_not_taken_for_reserved() {
+        let above = tempfile::tempdir().unwrap();
+        let file = above.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let refused = Users::claim_of(&file, 7000, 5).unwrap_err();
+        assert!(!refused.to_string().contains("other servers"), "{refused}");
     }
 }
