@@ -5,8 +5,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a group may hold beyond the function's own memory: its `/tmp`, and the kernel's bookkeeping of all of it.
-const BESIDES: u64 = super::DISK + 64 * 1024 * 1024;
+/// What a group may hold beyond the function's own memory: its `/tmp` and its function's files, both of which bubblewrap
+/// keeps in memory, and the kernel's bookkeeping of all of it.
+const BESIDES: u64 = super::DISK + super::CODE + 64 * 1024 * 1024;
 
 /// Whose memory ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
