@@ -80,6 +80,7 @@ pub(super) struct Journal {
     /// The record that is being made.
     record: Vec<u8>,
     /// How many bytes have been read since it was opened.
+    #[cfg(test)]
     read: u64,
 }
 
@@ -95,7 +96,17 @@ impl Journal {
     /// [pending](Self::pending); nothing can be added until it has been [restarted](Self::restart).
     pub(super) fn open(directory: &Path, epoch: u64, applied: u64) -> io::Result<Self> {
         let file = open_private(&directory.join(FILE_NAME))?;
-        Ok(Self { file, epoch, last: u64::MAX, applied, end: 0, longest: 0, record: vec![0; HEAD], read: 0 })
+        Ok(Self {
+            file,
+            epoch,
+            last: u64::MAX,
+            applied,
+            end: 0,
+            longest: 0,
+            record: vec![0; HEAD],
+            #[cfg(test)]
+            read: 0,
+        })
     }
 
     /// Begins another epoch, in the transaction that puts into SQLite what was pending.
@@ -187,7 +198,10 @@ impl Journal {
         let length = self.file.metadata()?.len();
         // What is behind the last record of this opening is of no use; before the first, nobody knows where it ends.
         let length = if self.last == u64::MAX { length } else { length.min(self.end) };
-        self.read += length;
+        #[cfg(test)]
+        {
+            self.read += length;
+        }
         let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut bytes, 0)?;
         read(&bytes, self.epoch, self.applied, self.last)
