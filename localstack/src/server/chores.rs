@@ -42,7 +42,9 @@ pub(super) async fn run(
         if !taken_over {
             match app.take_over(started).await {
                 Ok(()) => taken_over = true,
-                Err(error) => warn!(%error, "what the server before left could not be seen to; it will be"),
+                Err(error) => {
+                    warn!(%error, "what the previous server left behind could not be cleaned up; it will be tried again")
+                }
             }
         }
         loop {
@@ -63,7 +65,7 @@ pub(super) async fn run(
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
-                    warn!(%error, "room could not be given back to the disk; it will be");
+                    warn!(%error, "the database's free space could not be returned to the disk; it will be tried again");
                     break;
                 }
             }

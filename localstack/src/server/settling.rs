@@ -18,10 +18,10 @@ where
     let mut told = false;
     while let Err(error) = ask().await {
         if stopping.is_cancelled() {
-            return warn!(%error, "messages could not be settled; they will be delivered again");
+            return warn!(%error, "the queue could not record what became of its messages; it will deliver them again after the next start");
         }
         if !std::mem::replace(&mut told, true) {
-            warn!(%error, "messages could not be settled; that is tried until it works");
+            warn!(%error, "the queue could not record what became of its messages; it is asked again every second until it can");
         }
         tokio::select! {
             () = stopping.cancelled() => {}

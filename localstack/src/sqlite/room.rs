@@ -36,7 +36,7 @@ pub(super) fn convert(connection: &Connection, most: i64) -> Result<()> {
     }
     let_shrink(connection)?;
     if let Err(error) = connection.execute_batch("VACUUM") {
-        tracing::warn!(%error, "the database's file could not be written anew, and will not shrink until it can be");
+        tracing::warn!(%error, "the database's file could not be rewritten, so it will not shrink when rows are deleted; it will be tried again at the next start");
     }
     Ok(())
 }

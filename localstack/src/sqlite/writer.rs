@@ -208,7 +208,7 @@ impl Writer {
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
-            tracing::error!(%error, "and could not be rolled back");
+            tracing::error!(%error, "the transaction of a batch that was not written could not be rolled back; the next batch will tell whether writing works again");
         }
         self.stale = true;
         self.stale_lanes |= !noted;
