@@ -47,7 +47,7 @@ pub enum BackupError {
     #[error("{} is not empty. Restore into an empty directory, or one that is not there yet (--data).", .0.display())]
     NotEmpty(PathBuf),
     /// The file is no backup, or a part of one.
-    #[error("{} is not a whole backup of this program ({reason}). Use another backup.", path.display())]
+    #[error("{} is not a complete backup of this program ({reason}). Use another backup.", path.display())]
     NotWhole {
         /// The file.
         path: PathBuf,
@@ -217,10 +217,10 @@ pub fn restore(file: &Path, data: &Path) -> Result<String, BackupError> {
 fn check(archive: &mut ZipArchive<File>, file: &Path) -> Result<(), BackupError> {
     let not_whole = |reason: &str| BackupError::NotWhole { path: file.to_owned(), reason: reason.to_owned() };
     let mut text = Vec::new();
-    let head = archive.by_name(HEAD).map_err(|_| not_whole("it does not say that it is one"))?;
+    let head = archive.by_name(HEAD).map_err(|_| not_whole("it does not describe itself as one"))?;
     head.take(4096).read_to_end(&mut text).map_err(|error| of_reading(file, error))?;
     let head: Head =
-        serde_json::from_slice(&text).map_err(|_| not_whole("it does not say that it is one"))?;
+        serde_json::from_slice(&text).map_err(|_| not_whole("it does not describe itself as one"))?;
     if head.format > FORMAT {
         return Err(BackupError::Newer { path: file.to_owned(), version: head.version });
     }
@@ -234,7 +234,7 @@ fn check(archive: &mut ZipArchive<File>, file: &Path) -> Result<(), BackupError>
         there.insert(entry.name().map_err(|error| of_zip(file, error))?.into_owned());
     }
     if there != listed || there.len() != archive.len() || !there.contains(sqlite::FILE_NAME) {
-        return Err(not_whole("it does not hold what it says it does"));
+        return Err(not_whole("its entries are not those that it lists"));
     }
     Ok(())
 }
@@ -252,7 +252,7 @@ fn unpack(archive: &mut ZipArchive<File>, file: &Path, data: &Path) -> Result<()
             if name == HEAD || name == NAMES {
                 continue;
             }
-            let reason = format!("{name:?} is no part of one");
+            let reason = format!("it contains the unexpected entry {name:?}");
             return Err(BackupError::NotWhole { path: file.to_owned(), reason });
         }
         let path = data.join(&name);
