@@ -1,7 +1,8 @@
 //! A data directory that an earlier version made opens and keeps everything.
 //!
-//! `data/step-4.tar.gz` was made by the build before this program linked another SQLite, let its file shrink and had
-//! backups: by a server that was killed while six jobs of the queue waited or ran. `ids.json` in it names what it holds.
+//! `data/0.1.0-before-backup.tar.gz` was made by the build before this program linked another SQLite, let its file shrink
+//! and had backups: by a server that was killed while six jobs of the queue waited or ran. `ids.json` in it names what it
+//! holds.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use testkit::{Client, Server, poll};
 
 fn unpacked(into: &Path) -> Value {
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/step-4.tar.gz");
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/0.1.0-before-backup.tar.gz");
     let status = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(into).status().unwrap();
     assert!(status.success(), "tar: {status}");
     serde_json::from_slice(&std::fs::read(into.join("ids.json")).unwrap()).unwrap()
