@@ -3,20 +3,23 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
-use std::io::{BufRead, BufReader, Read};
+mod held;
+
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Client, Server, poll};
 
 /// How long a server may take to start, or to say why it doesn't.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A process that ends with its value.
-struct Running(Child);
+/// A process that ends with its value, and what it has said so far.
+struct Running(Child, Arc<Mutex<String>>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -28,9 +31,10 @@ impl Drop for Running {
 
 /// Starts this server. `Ok` is where it listens; what it says when it doesn't start is the error.
 fn start(mut command: Command) -> Result<(Running, String), String> {
-    let mut running = Running(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = Running(started, Arc::default());
     let mut stdout = BufReader::new(running.0.stdout.take().unwrap());
-    let mut stderr = running.0.stderr.take().unwrap();
+    let stderr = BufReader::new(running.0.stderr.take().unwrap());
     let (told, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
@@ -38,14 +42,19 @@ fn start(mut command: Command) -> Result<(Running, String), String> {
         // Whoever waited may have given up.
         let _ = told.send(line);
     });
-    let said = std::thread::spawn(move || {
-        let mut said = String::new();
-        stderr.read_to_string(&mut said).map(|_| said)
+    let said = running.1.clone();
+    let reader = std::thread::spawn(move || {
+        for line in stderr.lines() {
+            said.lock().unwrap().extend([&line.unwrap(), "\n"]);
+        }
     });
     let line = heard.recv_timeout(PATIENCE).expect("it starts, or ends");
     match line.trim().strip_prefix("listening on ") {
         Some(url) => Ok((running, url.to_owned())),
-        None => Err(said.join().unwrap().unwrap()),
+        None => {
+            reader.join().unwrap();
+            Err(running.1.lock().unwrap().clone())
+        }
     }
 }
 
@@ -162,32 +171,39 @@ async fn jobs_that_end_while_the_disk_is_full_are_recorded_once_it_is_not() {
     let user = Client::new(&url).registered().await;
     let workspace = user.workspace().await;
     let mut accepted = Vec::new();
-    let python =
-        "import time\ndef handler(event):\n    time.sleep(event['for'])\n    return 'x' * event['size']";
-    let node = "exports.handler = async (event) => { await new Promise((done) => setTimeout(done, event.for * 1000));\n\
-                return 'x'.repeat(event.size); };";
-    for (runtime, code) in [("PYTHON", python), ("NODEJS", node)] {
-        let fields = json!({"runtime": runtime, "code": code, "execution_type": "ASYNC"});
+    let python = format!("{}def handler(size):\n    wait()\n    return 'x' * size", held::WAIT_PY);
+    // A promise that only a signal resolves counts as one that never settles.
+    let node = "exports.handler = async (size) => {\n\
+                const waits = setInterval(() => {}, 1000);\n\
+                await new Promise((told) => process.on('SIGUSR2', told));\n\
+                clearInterval(waits);\n\
+                return 'x'.repeat(size); };";
+    for (runtime, code) in [("PYTHON", python.as_str()), ("NODEJS", node)] {
+        let fields =
+            json!({"runtime": runtime, "code": code, "execution_type": "ASYNC", "timeout_seconds": 120});
         let function = user.function_with(&workspace, fields).await;
         // Some results are rows, some are blobs.
         for size in [3, 100_000, 7] {
-            let event = json!({"for": 2, "size": size});
-            let answer = user.post(&format!("/functions/{function}/invoke"), &event).await.expect(202);
+            let answer = user.post(&format!("/functions/{function}/invoke"), &json!(size)).await.expect(202);
             accepted.push((answer["job_id"].clone(), size));
         }
     }
-    poll("all run", async || {
-        for (job, _) in &accepted {
-            if user.get(&format!("/jobs/{job}")).await.expect(200)["status"] != "running" {
-                return None;
-            }
-        }
-        Some(())
+    let all_run = async || (held::waiting(server.0.id()).len() == accepted.len()).then_some(());
+    poll("all run", all_run).await;
+    limit_files(server.0.id(), Some(0));
+    assert_eq!(held::end(server.0.id()), accepted.len());
+    poll("the runs have ended", async || {
+        let said = server.1.lock().unwrap();
+        let is_told = |job: &Value| {
+            let of_it = format!("job={job}");
+            said.lines().any(|line| {
+                line.contains("what became of a job could not be recorded")
+                    && line.split(' ').any(|word| word == of_it)
+            })
+        };
+        accepted.iter().all(|(job, _)| is_told(job)).then_some(())
     })
     .await;
-    limit_files(server.0.id(), Some(0));
-    let full = Instant::now();
-    poll("the runs have ended", async || (full.elapsed() > Duration::from_secs(4)).then_some(())).await;
     for (job, _) in &accepted {
         assert_eq!(
             user.get(&format!("/jobs/{job}")).await.expect(200)["status"],

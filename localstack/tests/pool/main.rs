@@ -10,6 +10,8 @@ mod concurrency;
 mod errors;
 mod escape;
 mod handlers;
+#[path = "../held/mod.rs"]
+mod held;
 mod hostile;
 mod ipc;
 mod kit;
