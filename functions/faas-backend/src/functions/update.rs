@@ -47,7 +47,7 @@ pub struct FunctionUpdate {
     /// The HTTP methods that the function's URL accepts.
     #[schema(min_items = 1)]
     http_methods: Option<Vec<HttpMethod>>,
-    /// All environment variables, at most 4 KB together; those not named are removed. `***` keeps the value of a variable that exists.
+    /// All environment variables, at most 4 KB together; those not named are removed. `***` keeps the stored value.
     environment_variables: Option<BTreeMap<String, String>>,
     /// `SYNC` runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: Option<ExecutionType>,

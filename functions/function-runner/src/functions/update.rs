@@ -31,7 +31,7 @@ pub struct FunctionUpdate {
     /// Timeout in seconds.
     #[schema(minimum = 1, maximum = 900)]
     timeout_seconds: Option<u32>,
-    /// All environment variables, at most 4 KB together; those not named are removed. `***` keeps the value of a variable that exists.
+    /// All environment variables, at most 4 KB together; those not named are removed. `***` keeps the stored value.
     environment: Option<BTreeMap<String, String>>,
     /// Whether its HTTP trigger can be called without a token or a key.
     public: Option<bool>,
