@@ -12,7 +12,8 @@ use crate::sandbox::{CODE, DISK, FILES};
 /// How deep folders may lie in it. Far below where paths become too long to be looked at.
 const DEPTH: usize = 64;
 
-/// Whether it holds more bytes or files than are allowed, temporary ones and the function's own together, or folders so deep or so closed that this can't be told.
+/// Whether it holds more bytes or files than are allowed, temporary ones and the function's own together, or folders so
+/// deep or so closed that this can't be told.
 pub(super) fn is_overfull(folder: &Path) -> bool {
     let (mut bytes, mut files) = (0, 0);
     let mut folders = vec![(folder.to_owned(), 0)];

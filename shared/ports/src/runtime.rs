@@ -76,6 +76,7 @@ pub trait Runtime: Send + Sync {
     /// Removes whatever was made for the function, in all its versions. Nothing there is no error.
     async fn remove(&self, function_id: FunctionId) -> Result<(), RuntimeError>;
 
-    /// Fails when nothing can run; otherwise says how user code is kept apart (`bubblewrap`, `landlock`, `lambda` …) and on what it runs.
+    /// Fails when nothing can run; otherwise says how user code is kept apart (`bubblewrap`, `landlock`, `lambda` …) and on
+    /// what it runs.
     async fn health(&self) -> Result<String, RuntimeError>;
 }

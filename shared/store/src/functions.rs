@@ -295,8 +295,8 @@ impl Store {
         }
     }
 
-    /// Removes the records of all functions of a deleted workspace, and notes what else is to be swept. The claims to their names say which there are: unlike
-    /// an index, those are never behind.
+    /// Removes the records of all functions of a deleted workspace, and notes what else is to be swept. The claims to
+    /// their names say which there are: unlike an index, those are never behind.
     pub async fn delete_functions_of(&self, workspace: WorkspaceId, now: Timestamp) -> Result<()> {
         let partition = keys::workspace_partition(workspace);
         let claims = self.all(&partition, keys::NAME_PREFIX).await?;
