@@ -149,10 +149,6 @@ impl Store {
         Ok(listed)
     }
 
-    async fn put(&self, item: Item, condition: Condition) -> Result<(), TableError> {
-        self.table.write(vec![Write::Put(item, condition)], Durability::Crash).await
-    }
-
     /// Everything of a partition whose sort key begins with `prefix`.
     async fn all(&self, partition: &str, prefix: &str) -> Result<Vec<Item>> {
         let sort = if prefix.is_empty() { Sort::All } else { Sort::Prefix(prefix.to_owned()) };

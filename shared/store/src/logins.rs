@@ -21,6 +21,13 @@ struct Counted {
     began: i64,
 }
 
+/// A window with room for one more, as it was read, and the write that takes it.
+#[derive(Debug)]
+struct Room {
+    counted: Counted,
+    write: Write,
+}
+
 /// Something was not counted, since there is no room for one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full {
@@ -38,17 +45,22 @@ impl Store {
         username: &str,
         now: Timestamp,
     ) -> Result<std::result::Result<Try, Full>> {
-        let of_source = keys::login(source, None);
-        let of_source = match self.count(of_source, limits::WRONG_PASSWORDS_PER_SOURCE, now).await? {
-            Ok(counted) => counted,
-            Err(full) => return Ok(Err(full)),
-        };
-        let of_name = keys::login(source, Some(username));
-        match self.count(of_name, limits::WRONG_PASSWORDS_PER_NAME, now).await? {
-            Ok(of_name) => Ok(Ok(Try([of_name, of_source]))),
-            Err(full) => {
-                self.change(of_source, "tries", -1).await?;
-                Ok(Err(full))
+        let of_name = (keys::login(source, Some(username)), limits::WRONG_PASSWORDS_PER_NAME);
+        let of_source = (keys::login(source, None), limits::WRONG_PASSWORDS_PER_SOURCE);
+        loop {
+            // Both are read before either is written, so that one who waits for room writes nothing.
+            let name = match self.room(&of_name, now).await? {
+                Ok(room) => room,
+                Err(full) => return Ok(Err(full)),
+            };
+            let source = match self.room(&of_source, now).await? {
+                Ok(room) => room,
+                Err(full) => return Ok(Err(full)),
+            };
+            let Some(name) = self.take(name).await? else { continue };
+            match self.take(source).await? {
+                Some(source) => return Ok(Ok(Try([name, source]))),
+                None => self.change(name, "tries", -1).await?,
             }
         }
     }
@@ -71,50 +83,53 @@ impl Store {
         limit: u64,
         now: Timestamp,
     ) -> Result<std::result::Result<(), Duration>> {
-        let counted = self.count(keys::registrations(source), limit, now).await?;
-        Ok(counted.map(drop).map_err(|full| full.wait))
+        let window = (keys::registrations(source), limit);
+        loop {
+            let room = match self.room(&window, now).await? {
+                Ok(room) => room,
+                Err(full) => return Ok(Err(full.wait)),
+            };
+            if self.take(room).await?.is_some() {
+                return Ok(Ok(()));
+            }
+        }
     }
 
-    async fn count(
+    /// Reads a window: the place for one more, or that it is full.
+    async fn room(
         &self,
-        key: Key,
-        limit: u64,
+        (key, limit): &(Key, u64),
         now: Timestamp,
-    ) -> Result<std::result::Result<Counted, Full>> {
-        let (now_ms, limit) = (now.as_millis(), i64::try_from(limit).unwrap_or(i64::MAX));
+    ) -> Result<std::result::Result<Room, Full>> {
+        let (now_ms, limit) = (now.as_millis(), i64::try_from(*limit).unwrap_or(i64::MAX));
         let open = i64::try_from(limits::COUNTING_WINDOW.as_millis()).unwrap_or(i64::MAX);
-        let counted = |began| Ok(Ok(Counted { key: key.clone(), began }));
-        loop {
-            let Some(item) = self.table.get(&key).await? else {
-                match self.put(fresh_window(key.clone(), now), Condition::Absent).await {
-                    Err(TableError::Condition { .. }) => continue,
-                    other => other?,
-                }
-                return counted(now_ms);
-            };
-            let number =
-                |name: &str| item.attributes.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0);
-            let (began, tries, wrong) = (number("began"), number("tries"), number("wrong"));
-            let same_window = Check::Equals("began", began.into());
-            if began + open <= now_ms {
-                let same_window = Condition::Present(vec![same_window]);
-                match self.put(fresh_window(key.clone(), now), same_window).await {
-                    Err(TableError::Condition { .. }) => continue,
-                    other => other?,
-                }
-                return counted(now_ms);
-            }
-            if tries >= limit {
-                let left = u64::try_from(began + open - now_ms).unwrap_or(1);
-                let wait = Duration::from_millis(left.max(1));
-                return Ok(Err(Full { wait, undecided: wrong < limit }));
-            }
-            let room = Condition::Present(vec![same_window, Check::LessOrMissing("tries", limit)]);
-            match self.table.update(key.clone(), vec![Change::Add("tries".into(), 1)], room).await {
-                Err(TableError::Condition { .. }) => continue,
-                other => other.map(drop)?,
-            }
-            return counted(began);
+        let fresh = |condition| {
+            let write = Write::Put(fresh_window(key.clone(), now), condition);
+            Ok(Ok(Room { counted: Counted { key: key.clone(), began: now_ms }, write }))
+        };
+        let Some(item) = self.table.get(key).await? else { return fresh(Condition::Absent) };
+        let number = |name: &str| item.attributes.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0);
+        let (began, tries, wrong) = (number("began"), number("tries"), number("wrong"));
+        let same_window = Check::Equals("began", began.into());
+        if began + open <= now_ms {
+            return fresh(Condition::Present(vec![same_window]));
+        }
+        if tries >= limit {
+            let left = u64::try_from(began + open - now_ms).unwrap_or(1);
+            let wait = Duration::from_millis(left.max(1));
+            return Ok(Err(Full { wait, undecided: wrong < limit }));
+        }
+        let room = Condition::Present(vec![same_window, Check::LessOrMissing("tries", limit)]);
+        let write = Write::Update(key.clone(), vec![Change::Add("tries".into(), 1)], room);
+        Ok(Ok(Room { counted: Counted { key: key.clone(), began }, write }))
+    }
+
+    /// Counts one more. `None` where others have changed the window since it was read.
+    async fn take(&self, Room { counted, write }: Room) -> Result<Option<Counted>> {
+        match self.table.write(vec![write], Durability::Crash).await {
+            Ok(()) => Ok(Some(counted)),
+            Err(TableError::Condition { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
