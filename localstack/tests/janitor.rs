@@ -151,6 +151,83 @@ async fn a_deleted_workspace_leaves_nothing_behind() {
     assert_eq!(home.partitions(), ["REGISTER", "USER", "USER", "USERNAME"]);
 }
 
+/// Blobs of which one can't be removed.
+struct Stubborn {
+    blobs: FileBlobs,
+    stuck: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl ports::Blobs for Stubborn {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ports::PortError> {
+        self.blobs.put(key, bytes).await
+    }
+
+    async fn sync(&self, key: &str) -> Result<(), ports::PortError> {
+        self.blobs.sync(key).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, ports::PortError> {
+        self.blobs.get(key).await
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<(), ports::PortError> {
+        if prefix == "code/stuck" && self.stuck.load(Ordering::Relaxed) {
+            return Err(ports::PortError::new("blobs", "it is stuck"));
+        }
+        self.blobs.delete_prefix(prefix).await
+    }
+
+    async fn health(&self) -> Result<(), ports::PortError> {
+        self.blobs.health().await
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_can_not_be_removed_keeps_no_other_waiting() {
+    let mut home = Home::new();
+    let blobs = FileBlobs::open(home.directory.path()).unwrap();
+    let blobs = Arc::new(Stubborn { blobs, stuck: true.into() });
+    let parts = Parts {
+        table: home.database.table(),
+        blobs: blobs.clone(),
+        queue: home.database.queue(QueueConfig::default()),
+        runtime: Arc::new(Echo),
+        clock: home.clock.clone(),
+    };
+    home.app = Arc::new(App::new(parts, app::Config::default()));
+    let upload = async |name: String| {
+        let code = vec![(format!("code/{name}"), Bytes::from_static(b"1"))];
+        home.app.store().upload(code, false, home.clock.now()).await.unwrap();
+    };
+    let files = || files_in(&home.directory.path().join("blobs"));
+    // At a start, and when they are overdue.
+    for (at_start, left) in [(true, 1), (false, 1)] {
+        upload("stuck".into()).await;
+        for n in 0..20 {
+            upload(format!("{n}")).await;
+        }
+        home.pass(Duration::from_secs(if at_start { 1 } else { 21 * 60 }));
+        match at_start {
+            true => home.app.take_over(home.clock.now()).await.unwrap(),
+            false => home.sweep().await,
+        }
+        assert_eq!(files(), left, "at a start: {at_start}");
+    }
+    blobs.stuck.store(false, Ordering::Relaxed);
+    home.pass(Duration::from_secs(61));
+    home.sweep().await;
+    assert_eq!(files(), 0);
+    assert!(
+        home.app
+            .store()
+            .overdue_uploads(home.clock.now() + Duration::from_secs(3600), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
 #[tokio::test]
 async fn a_run_that_ends_after_its_function_was_swept_is_swept_too() {
     let home = Home::new();

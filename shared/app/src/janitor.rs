@@ -8,6 +8,7 @@ use domain::{Error, Job, JobId, JobStatus, Result, Timestamp};
 use ports::{Message, Table};
 use store::keys::SHARDS;
 use store::sweeps::{Deleted, STRAGGLERS, Sweep};
+use store::uploads::Upload;
 use tracing::{info, warn};
 
 use crate::{App, PageRequest};
@@ -121,11 +122,9 @@ impl App {
     /// Takes over from the server that ran on this machine before `started`, and that nothing of runs any more: removes what
     /// it had uploaded and not recorded, and sees to answers that an earlier release kept.
     pub async fn take_over(&self, started: Timestamp) -> Result<()> {
-        for upload in self.store.overdue_uploads(started + STRAGGLERS, LEFT).await? {
-            if upload.began_at < started {
-                self.store.sweep_upload(&upload).await?;
-            }
-        }
+        let mut left = self.store.overdue_uploads(started + STRAGGLERS, LEFT).await?;
+        left.retain(|upload| upload.began_at < started);
+        self.sweep_uploads(&left).await?;
         for days in 0..ANSWER_DAYS {
             note_answers(self.store.table().as_ref(), started.minus(DAY * days)).await?;
         }
@@ -147,10 +146,20 @@ impl App {
                 }
             }
         }
-        for upload in self.store.overdue_uploads(now, BATCH).await? {
-            self.store.sweep_upload(&upload).await?;
-        }
+        self.sweep_uploads(&self.store.overdue_uploads(now, BATCH).await?).await?;
         Ok(more)
+    }
+
+    /// Removes uploads that no record names. One that can't be removed is tried again later, and keeps no other waiting.
+    async fn sweep_uploads(&self, uploads: &[Upload]) -> Result<()> {
+        let later = self.clock.now() + LATER;
+        for upload in uploads {
+            let Some(barred) = self.store.bar_upload(upload, later).await? else { continue };
+            if let Err(error) = self.store.remove_upload(&barred).await {
+                warn!(?upload, %error, "an upload that no record names could not be removed; the janitor will try later");
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is more to sweep now because of it.

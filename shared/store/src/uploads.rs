@@ -73,7 +73,10 @@ impl Store {
             Err(error) => Err(error),
         };
         if let Err(error) = moved {
-            tracing::info!(%error, "what was uploaded for nothing is removed later");
+            tracing::info!(
+                %error,
+                "an upload that no record will name could not be given up at once; the janitor removes it when it is overdue"
+            );
         }
     }
 
@@ -88,16 +91,21 @@ impl Store {
         Ok(uploads)
     }
 
-    /// Removes what was uploaded and never named. First the note's place is taken, so that no record can name it from
-    /// then on.
-    pub async fn sweep_upload(&self, upload: &Upload) -> Result<()> {
-        let barred = Upload { id: Uuid::new_v4(), ..upload.clone() };
+    /// Takes an upload that was never named away from whoever put it: its note is written anew, so that no record can name
+    /// it from then on. The new note is due `later`, in case it can't be removed now. `None` when its record came at
+    /// the last moment.
+    pub async fn bar_upload(&self, upload: &Upload, later: Timestamp) -> Result<Option<Upload>> {
+        let barred = Upload { id: Uuid::new_v4(), due: later, ..upload.clone() };
         let writes = vec![upload.claimed(), Write::Put(barred.item()?, Condition::None)];
         match self.table.write(writes, Durability::Crash).await {
-            // Its record came at the last moment.
-            Err(ports::TableError::Condition { .. }) => return Ok(()),
-            other => other?,
+            Ok(()) => Ok(Some(barred)),
+            Err(ports::TableError::Condition { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes an upload that was [barred](Self::bar_upload), and then its note.
+    pub async fn remove_upload(&self, barred: &Upload) -> Result<()> {
         for blob in &barred.blobs {
             self.blobs.delete_prefix(blob).await?;
         }
