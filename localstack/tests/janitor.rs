@@ -151,6 +151,26 @@ async fn a_deleted_workspace_leaves_nothing_behind() {
     assert_eq!(home.partitions(), ["REGISTER", "USER", "USER", "USERNAME"]);
 }
 
+/// A request may have read a function just before it was removed, and look for the mark just after.
+#[tokio::test]
+async fn the_mark_of_a_deleted_workspace_outlives_its_functions() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let table = home.app.store().table().clone();
+    let is_marked = async || {
+        let counts = table.get(&store::keys::quota(user)).await.unwrap().unwrap();
+        counts.attributes.keys().any(|name| name.starts_with("gone."))
+    };
+    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.sweep().await;
+    assert!(table.get(&store::keys::function(function.id)).await.unwrap().is_none());
+    assert!(is_marked().await, "the request that has read the function finds the mark");
+    home.pass(Duration::from_secs(61));
+    home.sweep().await;
+    assert!(!is_marked().await);
+}
+
 /// Blobs of which one can't be removed.
 struct Stubborn {
     blobs: FileBlobs,

@@ -30,7 +30,7 @@ const LEFT: usize = 10_000;
 /// How many notes are read at a time.
 const BATCH: usize = 200;
 
-/// When to try again to sweep what could not be.
+/// When to sweep again what could not be removed, or what a request that began before may still read.
 const LATER: Duration = Duration::from_secs(60);
 
 /// Of how many days answers may be kept that an earlier release has left no note of.
@@ -164,7 +164,6 @@ impl App {
 
     /// Whether there is more to sweep now because of it.
     async fn sweep_one(&self, sweep: &Sweep, now: Timestamp) -> Result<bool> {
-        let mut more = false;
         match sweep.what {
             Deleted::Function(id) => {
                 self.runtime.remove(id).await.map_err(Error::unavailable)?;
@@ -173,9 +172,11 @@ impl App {
                 }
             }
             Deleted::Workspace(id) => {
-                self.store.sweep_workspace(id, sweep, now).await?;
-                // Its functions have notes of their own from now on.
-                more = sweep.due == sweep.deleted_at;
+                if self.store.sweep_workspace(id, sweep, now).await? {
+                    self.store.swept(sweep, Some(now + LATER)).await?;
+                    // Its functions have notes of their own from now on.
+                    return Ok(true);
+                }
             }
             Deleted::Version(id, version) => {
                 let gone = self.store.sweep_version(id, version).await?;
@@ -190,6 +191,6 @@ impl App {
         }
         let again = sweep.deleted_at + STRAGGLERS;
         self.store.swept(sweep, (now < again).then_some(again)).await?;
-        Ok(more)
+        Ok(false)
     }
 }

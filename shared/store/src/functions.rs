@@ -295,9 +295,9 @@ impl Store {
         }
     }
 
-    /// Removes the records of all functions of a deleted workspace, and notes what else is to be swept. The claims to
-    /// their names say which there are: unlike an index, those are never behind.
-    pub async fn delete_functions_of(&self, workspace: WorkspaceId, now: Timestamp) -> Result<()> {
+    /// Removes the records of all functions of a deleted workspace, and notes what else is to be swept; whether there were
+    /// any. The claims to their names say which there are: unlike an index, those are never behind.
+    pub async fn delete_functions_of(&self, workspace: WorkspaceId, now: Timestamp) -> Result<bool> {
         let partition = keys::workspace_partition(workspace);
         let claims = self.all(&partition, keys::NAME_PREFIX).await?;
         for some in claims.chunks(ports::table::MAX_WRITES / 2) {
@@ -309,7 +309,7 @@ impl Store {
             }
             self.table.write(writes, Durability::Crash).await?;
         }
-        Ok(())
+        Ok(!claims.is_empty())
     }
 }
 

@@ -154,10 +154,12 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes what a deleted workspace left: keys, claims, counters.
-    pub async fn sweep_workspace(&self, id: WorkspaceId, sweep: &Sweep, now: Timestamp) -> Result<()> {
-        self.delete_functions_of(id, now).await?;
-        if let Some(owner) = sweep.owner {
+    /// Removes what a deleted workspace left: keys, claims, counters. Whether there were functions: then it is to be swept
+    /// once more soon. The mark that says they are out of reach goes only when a sweep finds none, since a request may
+    /// read a function before it is removed here, and look for the mark after that.
+    pub async fn sweep_workspace(&self, id: WorkspaceId, sweep: &Sweep, now: Timestamp) -> Result<bool> {
+        let had_functions = self.delete_functions_of(id, now).await?;
+        if let Some(owner) = sweep.owner.filter(|_| !had_functions) {
             match self.table.write(vec![quotas::forget(owner, id)], Durability::Crash).await {
                 // A user who is gone has no marks.
                 Ok(()) | Err(ports::TableError::Condition { .. }) => {}
@@ -166,7 +168,8 @@ impl Store {
         }
         let left = self.all(&keys::workspace_partition(id), "").await?;
         self.delete_all(left.into_iter().map(|item| item.key)).await?;
-        self.sweep_metrics(Scope::Workspace(id)).await
+        self.sweep_metrics(Scope::Workspace(id)).await?;
+        Ok(had_functions)
     }
 
     async fn sweep_metrics(&self, scope: Scope) -> Result<()> {
