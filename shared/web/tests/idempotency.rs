@@ -204,6 +204,36 @@ async fn the_only_server_knows_what_runs() {
 }
 
 #[tokio::test]
+async fn a_twin_that_looked_too_early_does_nothing_again() {
+    let config = web::Config { only_server: true, ..web::Config::default() };
+    let server = std::sync::Arc::new(Server::with(config).await);
+    let slow = || {
+        let server = server.clone();
+        tokio::spawn(async move { create(&server, 1, "k", "slow").await })
+    };
+    let first = slow();
+    running(&server).await;
+    // The twin sees that it runs, and goes on when it has been answered.
+    let (go_on, held) = tokio::sync::oneshot::channel();
+    *server.table.held.lock().unwrap() = Some(held);
+    let twin = slow();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while server.table.held.lock().unwrap().is_some() {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    server.shelf.go.notify_one();
+    let first = first.await.unwrap();
+    // Should it be done again, that ends.
+    server.shelf.go.notify_one();
+    go_on.send(()).unwrap();
+    let twin = twin.await.unwrap();
+    assert!(replayed(&twin), "{twin:?}");
+    assert_eq!((first.status.as_u16(), twin.text), (200, first.text));
+    assert_eq!(made(&server), 1);
+}
+
+#[tokio::test]
 async fn a_request_whose_end_is_unknown_keeps_its_key() {
     let server = Server::start().await;
     assert_eq!(create(&server, 1, "k", "broken").await.status, 500);

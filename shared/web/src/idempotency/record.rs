@@ -6,7 +6,7 @@ use std::time::Duration;
 use app::request::Identity;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use domain::limits;
+use domain::{Timestamp, limits};
 use ports::{Attributes, Change, Check, Condition, Durability, Item, Key, TableError, Write};
 use serde_json::Value;
 use subtle::ConstantTimeEq;
@@ -25,7 +25,8 @@ const RENEW: Duration = Duration::from_secs(5);
 const STATE: &str = "state";
 const RUNNING: &str = "running";
 const DONE: &str = "done";
-/// Random: who changes the record must name it.
+/// Random: who changes the record must name it. An answer leaves it as it is, so who takes a running request over must
+/// say that it runs, too.
 const LOCK_ID: &str = "lock";
 /// Until when the lock holds, in milliseconds since the epoch.
 const UNTIL: &str = "until";
@@ -152,7 +153,9 @@ impl Record {
                 Change::Set(UNTIL.into(), self.until()),
                 Change::Set(SEED.into(), seed.into()),
             ];
-            let checks = std::iter::once(unchanged).chain(as_read).collect();
+            // It may have been answered since it was read.
+            let unanswered = Check::Equals(STATE, RUNNING.into());
+            let checks = [unchanged, unanswered].into_iter().chain(as_read).collect();
             write = Write::Update(self.key.clone(), taken, Condition::Present(checks));
             (begun, again) = (Some(self.identity(secret, seed).again(made)), true);
         }
@@ -186,7 +189,7 @@ impl Record {
                 done = &mut work => return done,
                 // Where another has taken it over, this one can have no effect any more but a job's, which is one.
                 written = write => if let Err(error) = written {
-                    tracing::info!(target: "web", %error, "a request could not say that it still runs");
+                    tracing::info!(target: "web", %error, "the record of a request with an Idempotency-Key could not be renewed; a repetition of the request may take it over");
                 },
             }
         }
@@ -209,9 +212,13 @@ impl Record {
             End::Answered(answer) => {
                 let sealed = self.sealer.seal(&answer)?;
                 let place = if sealed.len() > limits::INLINE_PAYLOAD {
-                    let (key, now) = (self.blob_key(), self.web.clock.now());
-                    // Once told of the day, the janitor removes whatever is kept of it.
-                    app::janitor::note_answers(self.web.table.as_ref(), now).await?;
+                    let now = self.web.clock.now();
+                    let key = self.blob_key(now);
+                    if self.web.config.only_server {
+                        // Once told of the day, the janitor removes whatever is kept of it. In a bucket that several
+                        // share a lifecycle rule does.
+                        app::janitor::note_answers(self.web.table.as_ref(), now).await?;
+                    }
                     self.web.blobs.put(&key, sealed.into()).await?;
                     Change::Set(BLOB.into(), key.into())
                 } else {
@@ -248,8 +255,8 @@ impl Record {
     }
 
     /// By day, so that a day's blobs can be swept together once they are past their time.
-    fn blob_key(&self) -> String {
-        format!("{}/{}", app::janitor::kept_answers(self.web.clock.now()), self.lock)
+    fn blob_key(&self, day: Timestamp) -> String {
+        format!("{}/{}", app::janitor::kept_answers(day), self.lock)
     }
 
     async fn answer(&self, attributes: &Attributes) -> Result<Answer> {

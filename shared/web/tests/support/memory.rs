@@ -15,6 +15,8 @@ use ports::{
 #[derive(Default)]
 pub struct MemoryTable {
     items: Mutex<BTreeMap<Key, Item>>,
+    /// What the next reader waits for between its reading and its answer.
+    pub held: Mutex<Option<tokio::sync::oneshot::Receiver<()>>>,
 }
 
 impl MemoryTable {
@@ -27,7 +29,12 @@ impl MemoryTable {
 #[async_trait]
 impl Table for MemoryTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
-        Ok(self.items.lock().unwrap().get(key).cloned())
+        let item = self.items.lock().unwrap().get(key).cloned();
+        let held = self.held.lock().unwrap().take();
+        if let Some(held) = held {
+            held.await.unwrap();
+        }
+        Ok(item)
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
