@@ -1,9 +1,13 @@
 //! What the environment says, read once, and the clients made of it.
 
+use std::num::NonZeroU32;
+
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::limits::REGISTRATIONS_PER_SOURCE;
+
+const QUOTAS: [&str; 3] = ["WORKSPACES_PER_USER", "FUNCTIONS_PER_USER", "VERSIONS_PER_FUNCTION"];
 
 /// Where things are. Read once in `main`; a binary needs only what it uses, and [`Clients`] says what is missing.
 ///
@@ -33,7 +37,7 @@ pub struct Config {
     pub registrations_per_source: Option<String>,
     /// `WORKSPACES_PER_USER`, `FUNCTIONS_PER_USER`, `VERSIONS_PER_FUNCTION`: how much of each one user may have, where
     /// that is not the usual.
-    pub quotas: [Option<u32>; 3],
+    pub quotas: [Option<String>; 3],
     /// `WARM_UP`: which parts (`table`, `runtime`) are asked something before the first request, so that connections
     /// are there when it comes.
     pub warm_up: Vec<String>,
@@ -75,6 +79,20 @@ impl Config {
         })
     }
 
+    /// How many workspaces, functions and versions of a function one user may have, where that is not the usual.
+    pub fn quotas(&self) -> Result<[Option<u32>; 3], ConfigError> {
+        let mut quotas = [None; 3];
+        for ((quota, name), text) in quotas.iter_mut().zip(QUOTAS).zip(&self.quotas) {
+            let Some(text) = text else { continue };
+            let most: NonZeroU32 = text.parse().map_err(|_| ConfigError::Wrong {
+                name,
+                reason: format!("{text:?} must be a whole number, 1 or more"),
+            })?;
+            *quota = Some(most.get());
+        }
+        Ok(quotas)
+    }
+
     /// Reads variables by name. One that is empty counts as absent.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let read = |name: &str| variable(name).filter(|value| !value.is_empty());
@@ -94,8 +112,7 @@ impl Config {
             public_url: read("PUBLIC_URL"),
             environment: read("ENVIRONMENT"),
             registrations_per_source: read("REGISTRATIONS_PER_SOURCE"),
-            quotas: ["WORKSPACES_PER_USER", "FUNCTIONS_PER_USER", "VERSIONS_PER_FUNCTION"]
-                .map(|name| read(name).and_then(|text| text.parse().ok()).filter(|most| *most > 0)),
+            quotas: QUOTAS.map(read),
             warm_up: list("WARM_UP").collect(),
             s3_path_style: read("AWS_ENDPOINT_URL").is_some(),
             parser: None,
@@ -246,8 +263,14 @@ mod tests {
 
     #[test]
     fn quotas_are_numbers_above_nothing() {
-        let set = config(&[("WORKSPACES_PER_USER", "7"), ("FUNCTIONS_PER_USER", "0")]);
-        assert_eq!(set.quotas, [Some(7), None, None]);
+        let set = config(&[("WORKSPACES_PER_USER", "7"), ("FUNCTIONS_PER_USER", "")]);
+        assert_eq!(set.quotas(), Ok([Some(7), None, None]));
+        for name in QUOTAS {
+            for wrong in ["0", "1k", "-1", "many"] {
+                let error = config(&[(name, wrong)]).quotas().unwrap_err().to_string();
+                assert!(error.contains(name) && error.contains(wrong), "{error}");
+            }
+        }
     }
 
     #[test]

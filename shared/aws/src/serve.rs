@@ -128,7 +128,7 @@ impl Home {
                 ..web::Config::default()
             },
         });
-        let [workspaces, functions, versions] = self.config.quotas;
+        let [workspaces, functions, versions] = self.config.quotas()?;
         let usual = app::Quotas::default();
         let quotas = app::Quotas {
             workspaces: workspaces.unwrap_or(usual.workspaces),
