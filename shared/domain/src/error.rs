@@ -93,6 +93,9 @@ pub struct Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// The code of [`key_in_use`](Self::key_in_use).
+    pub const KEY_IN_USE: &str = "IDEMPOTENCY_KEY_IN_USE";
+
     /// An error without a source.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         Self { kind, code, message: message.into(), source: None }
@@ -111,6 +114,11 @@ impl Error {
     /// At odds with what is stored.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Conflict, code, message)
+    }
+
+    /// Another try of the same request, as its `Idempotency-Key` says, is not over.
+    pub fn key_in_use() -> Self {
+        Self::conflict(Self::KEY_IN_USE, "A request with this Idempotency-Key is still running")
     }
 
     /// No caller that we know.

@@ -10,7 +10,7 @@ use crate::quotas::{self, Quota};
 use crate::sweeps::{Deleted, STRAGGLERS, Sweep};
 use crate::uploads::Upload;
 use crate::workspaces::changed_meanwhile;
-use crate::{Listed, Mark, PageRequest, Read, Store, items, keys, metrics, names, taken_over, workspaces};
+use crate::{Listed, Mark, PageRequest, Read, Store, items, keys, metrics, names, workspaces};
 
 /// What a caller hears of a function that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
@@ -71,7 +71,7 @@ impl Store {
                     self.refused_by(quota, function.owner_id).await?;
                 }
                 Err(TableError::Condition { index: 7 }) => return Err(Error::unavailable(TOO_LATE)),
-                Err(TableError::Condition { index }) if index == marked => return Err(taken_over()),
+                Err(TableError::Condition { index }) if index == marked => return Err(Error::key_in_use()),
                 Err(TableError::Condition { index }) if index == name_check => return Ok(Err(Taken::Name)),
                 Err(error) => return Err(error.into()),
             }
@@ -129,7 +129,7 @@ impl Store {
             Err(TableError::Condition { index }) => match taken.get(index) {
                 Some(&what) => Ok(Err(what)),
                 None if index == home => Err(not_found()),
-                None if Some(index) == marked => Err(taken_over()),
+                None if Some(index) == marked => Err(Error::key_in_use()),
                 None if Some(index) == claimed => Err(Error::unavailable(TOO_LATE)),
                 None => Err(changed_meanwhile()),
             },

@@ -39,11 +39,6 @@ pub struct Store {
 /// the effect, and is refused once another has taken the request over. `None` of a request that is sent once.
 pub type Mark = Option<Write>;
 
-/// What a caller hears whose request another has taken over.
-fn taken_over() -> Error {
-    Error::conflict("IDEMPOTENCY_KEY_IN_USE", "A request with this Idempotency-Key is still running")
-}
-
 /// A function, and the record that it was read from: as long as the table has that very one, it is the same.
 #[derive(Clone)]
 struct Read {

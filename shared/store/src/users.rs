@@ -3,7 +3,7 @@
 use domain::{Error, Kind, Result, User, UserId};
 use ports::{Condition, Durability, Item, Write};
 
-use crate::{Mark, Store, conflict, items, keys, quotas, taken_over};
+use crate::{Mark, Store, conflict, items, keys, quotas};
 
 impl Store {
     /// Registers a user. 400 if the username is taken.
@@ -21,7 +21,7 @@ impl Store {
             conflict(error, |index| match index {
                 0 => Error::new(Kind::BadRequest, "USERNAME_TAKEN", "Username already registered"),
                 1 | 2 => Error::internal("a user id was drawn twice"),
-                _ => taken_over(),
+                _ => Error::key_in_use(),
             })
         })
     }

@@ -6,7 +6,7 @@ use ports::{Check, Condition, Durability, Index, Item, Query, Sort, TableError, 
 use crate::keys::Scope;
 use crate::quotas::{self, Quota};
 use crate::sweeps::Sweep;
-use crate::{Listed, Mark, PageRequest, Store, conflict, items, keys, metrics, names, taken_over};
+use crate::{Listed, Mark, PageRequest, Store, conflict, items, keys, metrics, names};
 
 /// What a caller hears of a workspace that isn't there, or isn't theirs.
 pub fn not_found() -> Error {
@@ -38,7 +38,7 @@ impl Store {
                 Err(error) => {
                     return Err(conflict(error, |index| match index {
                         0 => Error::internal("a workspace id was drawn twice"),
-                        index if index == marked => taken_over(),
+                        index if index == marked => Error::key_in_use(),
                         _ => name_taken(&workspace.name),
                     }));
                 }
@@ -130,7 +130,7 @@ impl Store {
             conflict(error, |index| match index {
                 0 => not_found(),
                 1 => Error::internal("a key id was drawn twice"),
-                _ => taken_over(),
+                _ => Error::key_in_use(),
             })
         })
     }

@@ -16,8 +16,8 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use domain::{Fault, Kind};
 use futures::TryFutureExt;
-use http::header::{AUTHORIZATION, COOKIE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
 use tracing::Instrument;
 
@@ -70,8 +70,11 @@ where
             return Ok(answer.replayed());
         }
         Begun::Mine(identity, again) => (identity, again),
-        Begun::Running => return Err(refused(Kind::Conflict, "IDEMPOTENCY_KEY_IN_USE", RUNNING)),
-        Begun::Other => return Err(refused(Kind::Unprocessable, "IDEMPOTENCY_KEY_REUSED", REUSED)),
+        Begun::Running => return Err(Error(domain::Error::key_in_use()).into_response()),
+        Begun::Other => {
+            let reused = domain::Error::new(Kind::Unprocessable, "IDEMPOTENCY_KEY_REUSED", REUSED);
+            return Err(Error(reused).into_response());
+        }
     };
     let request = Request::from_parts(parts, Body::from(body));
     // On a task of its own: a caller who hangs up and tries again shall find the answer.
@@ -97,17 +100,7 @@ fn told_apart(headers: &HeaderMap) -> String {
     if told.is_empty() { String::new() } else { format!(":{}", hex(&sha256(&told))) }
 }
 
-const RUNNING: &str = "A request with this Idempotency-Key is still running";
 const REUSED: &str = "This Idempotency-Key was used for another request; use a new one";
-
-fn refused(kind: Kind, code: &'static str, message: &str) -> Response {
-    let is_running = kind == Kind::Conflict;
-    let mut response = Error(domain::Error::new(kind, code, message)).into_response();
-    if is_running {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
-}
 
 /// The key, if there is one; more than one, or one that isn't sane, is a fault.
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Error> {

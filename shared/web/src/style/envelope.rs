@@ -39,7 +39,7 @@ fn render(error: &Error, request_id: &str) -> Response {
         body["details"] = details;
     }
     body["request_id"] = request_id.into();
-    (status, headers(&error.kind), Json(json!({ "error": body }))).into_response()
+    (status, headers(error), Json(json!({ "error": body }))).into_response()
 }
 
 fn code(kind: &Kind) -> &'static str {

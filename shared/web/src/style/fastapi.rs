@@ -28,7 +28,7 @@ fn fastapi(error: &Error, request_id: &str) -> Response {
             json!({ "detail": text, "message": text, "code": error.code, "request_id": request_id })
         }
     };
-    (status(&error.kind), headers(&error.kind), Json(body)).into_response()
+    (status(&error.kind), headers(error), Json(body)).into_response()
 }
 
 fn fastapi_error() -> RefOr<Schema> {

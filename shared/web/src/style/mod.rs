@@ -49,10 +49,10 @@ pub fn status(kind: &Kind) -> StatusCode {
     }
 }
 
-/// The headers that go with a kind of error, the same for every API.
-pub fn headers(kind: &Kind) -> HeaderMap {
+/// The headers that go with an error, the same for every API.
+pub fn headers(error: &domain::Error) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    match kind {
+    match &error.kind {
         Kind::Unauthenticated => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -64,6 +64,9 @@ pub fn headers(kind: &Kind) -> HeaderMap {
         }
         Kind::TooMany { retry_after } => {
             headers.insert(RETRY_AFTER, seconds(*retry_after));
+        }
+        Kind::Conflict if error.code == domain::Error::KEY_IN_USE => {
+            headers.insert(RETRY_AFTER, seconds(Duration::from_secs(1)));
         }
         Kind::Unavailable => {
             headers.insert(RETRY_AFTER, seconds(Duration::from_secs(1)));
@@ -88,5 +91,11 @@ mod tests {
         for (millis, shown) in [(0, "1"), (1, "1"), (1000, "1"), (1001, "2"), (59_999, "60")] {
             assert_eq!(seconds(Duration::from_millis(millis)), shown);
         }
+    }
+
+    #[test]
+    fn who_meets_another_try_hears_when_to_come_back() {
+        assert_eq!(headers(&domain::Error::key_in_use())[RETRY_AFTER], "1");
+        assert!(headers(&domain::Error::conflict("NAME_TAKEN", "It is taken")).is_empty());
     }
 }
