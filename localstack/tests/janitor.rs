@@ -404,4 +404,53 @@ async fn what_a_user_of_an_earlier_release_has_is_counted_once() {
     home.app.delete_workspace(user, first.workspace_id).await.unwrap();
     assert_eq!(counts().await, [2, 0]);
     home.app.create_workspace(user, "fourth", None).await.unwrap();
+    forget().await.unwrap();
+    home.app.log_in("192.0.2.1", "ada", "password1").await.unwrap();
+    assert_eq!(counts().await, [3, 0], "before anything is made or deleted");
+}
+
+#[tokio::test]
+async fn a_function_of_an_earlier_release_keeps_its_name_from_others() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let named = |name: &str| FunctionChanges { name: Some(name.to_owned()), ..FunctionChanges::default() };
+    home.app.update_function(user, function.id, named("Straße")).await.unwrap();
+    // As it was when names were compared by their lower case, and before there were quotas.
+    let table = home.app.store().table();
+    let claim = |name: &str| store::keys::function_name(function.workspace_id, name);
+    let mut record = table.get(&store::keys::function(function.id)).await.unwrap().unwrap();
+    record.attributes.remove("name_key").unwrap();
+    let mut old = ports::Item::new(claim("straße"));
+    old.attributes.insert("function_id".into(), function.id.to_string().into());
+    let any = || ports::Condition::None;
+    let writes = vec![
+        ports::Write::Put(record, any()),
+        ports::Write::Put(old, any()),
+        ports::Write::Delete(claim("strasse"), any()),
+        ports::Write::Delete(store::keys::quota(user), any()),
+    ];
+    table.write(writes, ports::Durability::Crash).await.unwrap();
+    home.app.log_in("192.0.2.1", "ada", "password1").await.unwrap();
+
+    let new = |name: &str| NewFunction {
+        workspace_id: function.workspace_id,
+        name: name.into(),
+        description: String::new(),
+        language: Language::Python,
+        code: "def handler(event): return event".into(),
+        execution_type: ExecutionType::Sync,
+        endpoint: Some("other".into()),
+        public: false,
+        http_methods: None,
+        runtime_label: None,
+        settings: Settings::default(),
+    };
+    for name in ["STRASSE", "straße"] {
+        let taken = home.app.create_function(user, new(name)).await.unwrap_err();
+        assert_eq!(taken.kind, domain::Kind::Conflict, "{name}: {taken}");
+    }
+    assert_eq!(home.app.function(user, function.id).await.unwrap().name, "Straße");
+    home.app.delete_function(user, function.id).await.unwrap();
+    home.app.create_function(user, new("STRASSE")).await.unwrap();
 }

@@ -41,6 +41,28 @@ async fn old(table: &Arc<dyn Table>, number: u8, name: &str) -> Workspace {
     workspace
 }
 
+/// What has no counts yet is seen to before anything new is made.
+#[tokio::test]
+async fn are_taken_by_today_s_rules_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(directory.path()).unwrap();
+    let table: Arc<dyn Table> = database.table();
+    let store = Store::new(table.clone(), Arc::new(FileBlobs::open(directory.path()).unwrap()));
+    let (sharp, decomposed) = (old(&table, 1, "Straße").await, old(&table, 2, "Cafe\u{301}").await);
+    for (number, name) in [(3, "STRASSE"), (4, "strasse"), (5, "Caf\u{e9}"), (6, "Straße")] {
+        let error = store.create_workspace(&workspace(number, name), QUOTA, None).await.unwrap_err();
+        assert_eq!(error.code, "WORKSPACE_NAME_TAKEN", "{name}");
+    }
+    for old in [sharp, decomposed] {
+        let renewed = store.workspace(old.id).await.unwrap().unwrap();
+        assert_eq!((&renewed.name, renewed.updated_at), (&old.name, old.updated_at));
+        store.delete_workspace(&old, Timestamp::from_millis(2)).await.unwrap();
+        let again = Workspace { id: workspace(7, "x").id, ..workspace(7, &old.name) };
+        store.create_workspace(&again, QUOTA, None).await.unwrap();
+        store.delete_workspace(&again, Timestamp::from_millis(2)).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn stay_taken_and_are_given_back() {
     let directory = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::{Error, Result, User, UserId, text};
 use store::logins::{Full, Try};
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::invocations::GoesOn;
 use crate::{App, request};
@@ -77,7 +78,13 @@ impl App {
         let hash = user.as_ref().map(|user| user.password_hash.as_str());
         let right = self.passwords.verify(password, hash).await?;
         self.store.end_login(counted, right).await?;
-        user.filter(|_| right).ok_or_else(|| Error::unauthenticated("Incorrect username or password"))
+        let user = user.filter(|_| right);
+        let user = user.ok_or_else(|| Error::unauthenticated("Incorrect username or password"))?;
+        // What they read and invoke from now on finds the counts of what they have.
+        if let Err(error) = self.store.count_once(user.id).await {
+            warn!(user = %user.id, %error, "what a user of an earlier version has could not be counted; their next login tries again");
+        }
+        Ok(user)
     }
 
     /// Counts a login. While others of its name or source are not decided, it waits to see whether they were right.

@@ -137,6 +137,22 @@ impl Store {
         }
     }
 
+    /// Gives the functions of a workspace whose names have claims from earlier claims of today, unless other functions have
+    /// those.
+    pub(crate) async fn renew_function_names(&self, workspace: WorkspaceId) -> Result<()> {
+        for claim in self.all(&keys::workspace_partition(workspace), keys::NAME_PREFIX).await? {
+            let Some(key) = claim.key.sk.strip_prefix(keys::NAME_PREFIX).and_then(names::renewed) else {
+                continue;
+            };
+            let before: Option<Function> = self.get(&keys::function(function_id(&claim)?)).await?;
+            let Some(before) = before.filter(|before| before.name_key.is_none()) else { continue };
+            let after = Function { name_key: Some(key), revision: before.revision + 1, ..before.clone() };
+            // Where the name is taken the old claim stays.
+            let _taken = self.update_function(&before, &after, None, None).await?;
+        }
+        Ok(())
+    }
+
     /// Notes how the deployment of a function went, unless it was changed or deleted meanwhile.
     pub async fn set_deployed(&self, function: &Function) -> Result<()> {
         let unchanged = Check::Equals("revision", function.revision.into());

@@ -1,8 +1,9 @@
 //! Claims to names: an item at the key that a name folds to, so that no two records of one place have names that count
 //! as the same.
 //!
-//! Names were once compared by their lower case alone. A record from then has a claim at that key and no `name_key`; it
-//! keeps both until it is renamed, and a new name is checked against either kind of claim.
+//! Names were once compared by their lower case alone. A record from then has a claim at that key and no `name_key`. When
+//! its owner's things are counted for the first time it gets a claim of today, unless another record's name folds to the
+//! same; then it keeps its old claim until it is renamed, and a new name is checked against that, too.
 
 use domain::text::name_key;
 use ports::{Condition, Key, Write};
@@ -18,6 +19,11 @@ pub(crate) fn check(at: impl FnOnce(&str) -> Key, name: &str, own: Option<&str>)
     let before = lower_case(name);
     let differs = before != name_key(name) && own != Some(before.as_str());
     differs.then(|| Write::Check(at(&before), Condition::Absent))
+}
+
+/// What a claim from before, called this, is called today; `None` of one that is the same.
+pub(crate) fn renewed(claim: &str) -> Option<String> {
+    Some(name_key(claim)).filter(|key| key != claim)
 }
 
 fn lower_case(name: &str) -> String {

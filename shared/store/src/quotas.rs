@@ -100,16 +100,19 @@ impl Store {
         }
     }
 
-    /// Counts what a user has unless that has been done. Nothing of theirs is made or deleted before it has.
-    pub(crate) async fn count_once(&self, owner: UserId) -> Result<bool> {
+    /// Counts what a user of an earlier version has, unless that has been done, and renews the claims to its names. Nothing
+    /// of theirs is made or deleted before it has. Whether it was to be done.
+    pub async fn count_once(&self, owner: UserId) -> Result<bool> {
         let key = keys::quota(owner);
         if self.table.get(&key).await?.is_some() {
             return Ok(false);
         }
         let mut workspaces = Vec::new();
         for claim in self.all(&keys::user_partition(owner), keys::WORKSPACE_NAME_PREFIX).await? {
-            let id = items::text(&claim, "workspace_id")?;
-            workspaces.push(id.parse::<WorkspaceId>().map_err(Error::internal)?);
+            let id = items::text(&claim, "workspace_id")?.parse().map_err(Error::internal)?;
+            self.renew_workspace_name(&claim, id).await?;
+            self.renew_function_names(id).await?;
+            workspaces.push(id);
         }
         let totals: Vec<_> = workspaces.iter().map(|&id| keys::total(Scope::Workspace(id), 0)).collect();
         let totals = self.table.get_many(&totals).await?;

@@ -63,6 +63,22 @@ impl Store {
         })
     }
 
+    /// Gives a workspace whose name has this claim from earlier a claim of today, unless another workspace has that.
+    pub(crate) async fn renew_workspace_name(&self, claim: &Item, id: WorkspaceId) -> Result<()> {
+        let Some(key) = claim.key.sk.strip_prefix(keys::WORKSPACE_NAME_PREFIX).and_then(names::renewed)
+        else {
+            return Ok(());
+        };
+        let Some(before) = self.workspace(id).await?.filter(|before| before.name_key.is_none()) else {
+            return Ok(());
+        };
+        let after = Workspace { name_key: Some(key), revision: before.revision + 1, ..before.clone() };
+        match self.update_workspace(&before, &after).await {
+            Err(error) if error.code == NAME_TAKEN => Ok(()),
+            other => other,
+        }
+    }
+
     /// The workspace with this id.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Option<Workspace>> {
         self.get(&keys::workspace(id)).await
@@ -186,8 +202,10 @@ fn workspace_item(workspace: &Workspace) -> Result<Item> {
     Ok(item)
 }
 
+const NAME_TAKEN: &str = "WORKSPACE_NAME_TAKEN";
+
 fn name_taken(name: &str) -> Error {
-    Error::conflict("WORKSPACE_NAME_TAKEN", format!("You already have a workspace named '{name}'"))
+    Error::conflict(NAME_TAKEN, format!("You already have a workspace named '{name}'"))
 }
 
 /// What a caller hears whose change met another's.
