@@ -22,10 +22,10 @@ const SECONDS: u64 = 10;
 /// What its answer begins with, before it has looked at the source.
 const BEGUN: &[u8] = b"read-code\n";
 const MIB: u64 = 1024 * 1024;
-/// The stack that it recurses on, in bytes, or half of its address space where that is less. Only what is used of it
+/// The stack that it recurses on, in bytes, or half of its memory where that is less. Only what is used of it
 /// takes memory.
 const STACK: u64 = 256 * MIB;
-/// The most of its address space, in bytes.
+/// The most of its address space, and of its memory, in bytes.
 const SPACE: u64 = 2048 * MIB;
 /// What a Lambda function needs of its memory beside the parser, in bytes. Lambda ends all that runs in one that takes
 /// too much.
@@ -39,7 +39,7 @@ const ANSWER: u64 = MIB;
 #[derive(Clone, Debug)]
 pub struct Parser {
     program: PathBuf,
-    /// The address space of each, in bytes.
+    /// The memory of each, in bytes.
     space: u64,
 }
 
@@ -121,7 +121,7 @@ pub fn answer_if_asked() {
     std::process::exit(i32::from(answered.is_err()));
 }
 
-/// How much address space a parser may have, where the function that starts it has this memory.
+/// How much memory a parser may have, where the function that starts it has this memory.
 fn space(function_memory: Option<&str>) -> u64 {
     let memory: Option<u64> = function_memory.and_then(|mib| mib.parse().ok());
     memory.map_or(SPACE, |mib| (mib * MIB).saturating_sub(BESIDE).clamp(BESIDE, SPACE))
@@ -130,7 +130,9 @@ fn space(function_memory: Option<&str>) -> u64 {
 /// Bounds what this process can take. None of it is ever wanted back.
 fn confine(space: u64) -> io::Result<()> {
     for (resource, most) in [
-        (Resource::As, space),
+        (Resource::As, SPACE),
+        // The stack and what is allocated, and not the program or what is only reserved.
+        (Resource::Data, space),
         (Resource::Cpu, SECONDS),
         (Resource::Fsize, 0),
         // Not 0: a program that core_pattern names would then still be started.
