@@ -146,7 +146,8 @@ impl Pool {
                 };
                 let started = self.workshop.start(interpreter, start).await;
                 let worker = started.map_err(|reason| {
-                    RuntimeError::Failed(format!("no interpreter could be started: {reason}"))
+                    tracing::error!(%reason, "no interpreter could be started to check code");
+                    RuntimeError::Failed("no interpreter could be started".to_owned())
                 })?;
                 worker.limit_memory(MEMORY_MB);
                 (worker, 0)

@@ -55,7 +55,11 @@ impl Unavailable {
                     "The interpreter did not start with the function's environment. Look at {names}: {said}"
                 ))
             }
-            reason => Self::Platform(RuntimeError::Failed(format!("no worker could be started: {reason}"))),
+            // Where things lie on this machine is told in its log only.
+            reason => {
+                tracing::error!(%reason, "no worker could be started");
+                Self::Platform(RuntimeError::Failed("no worker could be started".to_owned()))
+            }
         }
     }
 }

@@ -76,7 +76,8 @@ impl std::fmt::Display for Version {
 }
 
 /// What is said of a source that the interpreter takes and the parser dies of.
-const TOO_DEEP: &str = "The code is nested too deeply, or an expression in it is too long, for its handler to be found. Split it up";
+const TOO_DEEP: &str =
+    "The code is nested too deeply, or takes too long to read, for its handler to be found. Split it up";
 /// The most characters of an error's text.
 const MESSAGE: usize = 500;
 

@@ -15,18 +15,20 @@ use super::{Reading, Version, read, without_mark};
 
 /// The first argument of this program where it is to be the parser.
 const ASKED: &str = "read-code";
-/// How long it may take. A source of the largest size takes less than a tenth of it.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// How many seconds it may compute.
-const SECONDS: u64 = 10;
+/// How long it may take, on a machine that has other work too.
+const DEADLINE: Duration = Duration::from_secs(6);
+/// How many seconds it may compute. An honest source of the largest size takes less than a third of it.
+const SECONDS: u64 = 3;
 /// What its answer begins with, before it has looked at the source.
 const BEGUN: &[u8] = b"read-code\n";
 const MIB: u64 = 1024 * 1024;
 /// The stack that it recurses on, in bytes, or half of its memory where that is less. Only what is used of it
 /// takes memory.
 const STACK: u64 = 256 * MIB;
-/// The most of its address space, and of its memory, in bytes.
-const SPACE: u64 = 2048 * MIB;
+/// The most of its address space, in bytes.
+const ADDRESSES: u64 = 2048 * MIB;
+/// The most of its memory, in bytes.
+const SPACE: u64 = 640 * MIB;
 /// What a Lambda function needs of its memory beside the parser, in bytes. Lambda ends all that runs in one that takes
 /// too much.
 const BESIDE: u64 = 128 * MIB;
@@ -130,7 +132,7 @@ fn space(function_memory: Option<&str>) -> u64 {
 /// Bounds what this process can take. None of it is ever wanted back.
 fn confine(space: u64) -> io::Result<()> {
     for (resource, most) in [
-        (Resource::As, SPACE),
+        (Resource::As, ADDRESSES),
         // The stack and what is allocated, and not the program or what is only reserved.
         (Resource::Data, space),
         (Resource::Cpu, SECONDS),
@@ -151,12 +153,12 @@ mod tests {
     #[test]
     fn a_parser_takes_no_more_than_its_lambda_function_can_spare() {
         for (memory, mib) in [
-            (None, 2048),
+            (None, 640),
             (Some("512"), 384),
             (Some("256"), 128),
             (Some("128"), 128),
-            (Some("10240"), 2048),
-            (Some("much"), 2048),
+            (Some("10240"), 640),
+            (Some("much"), 640),
         ] {
             assert_eq!(space(memory), mib * MIB, "{memory:?}");
         }
