@@ -81,9 +81,6 @@ pub(crate) fn response(output: &str) -> Result<Response, String> {
     };
     let (body, content_type) = body_of(shaped.body, encoded)?;
     let mut headers = headers_of(shaped.headers)?;
-    if !headers.iter().any(|(name, _)| name == "content-type") {
-        headers.push(("content-type".into(), content_type.into()));
-    }
     let cookies: Option<Vec<String>> = shaped
         .cookies
         .map(|cookies| serde_json::from_str(cookies.get()))
@@ -91,6 +88,9 @@ pub(crate) fn response(output: &str) -> Result<Response, String> {
         .map_err(|_| wrong("`cookies` is not a list of texts"))?;
     let cookies = cookies.unwrap_or_default();
     fits(headers.len() + cookies.len())?;
+    if !headers.iter().any(|(name, _)| name == "content-type") {
+        headers.push(("content-type".into(), content_type.into()));
+    }
     for cookie in cookies {
         headers.push((SET_COOKIE.into(), carried(SET_COOKIE, cookie)?));
     }
