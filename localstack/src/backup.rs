@@ -55,7 +55,7 @@ pub enum BackupError {
         reason: String,
     },
     /// The backup was written by a newer program.
-    #[error("{} was written by version {version} of this program. Restore it with that, or a newer one.", path.display())]
+    #[error("{} was written by version {} of this program. Restore it with that, or a newer one.", path.display(), version.escape_debug())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -225,8 +225,11 @@ fn check(archive: &mut ZipArchive<File>, file: &Path) -> Result<(), BackupError>
         return Err(BackupError::Newer { path: file.to_owned(), version: head.version });
     }
     let mut names = String::new();
+    let archive_len = archive.len() as u64;
     let listed = archive.by_name(NAMES).map_err(|_| not_whole("it has no list of its content"))?;
-    { listed }.read_to_string(&mut names).map_err(|error| of_reading(file, error))?;
+    // No entry has a longer name, and a list that is larger is not read to its end.
+    let most = (archive_len + 1) * 1024;
+    { listed }.take(most).read_to_string(&mut names).map_err(|error| of_reading(file, error))?;
     let listed: BTreeSet<_> = names.lines().chain([NAMES]).map(str::to_owned).collect();
     let mut there = BTreeSet::new();
     for index in 0..archive.len() {
@@ -263,6 +266,10 @@ fn unpack(archive: &mut ZipArchive<File>, file: &Path, data: &Path) -> Result<()
         out.sync_all().map_err(at(&path))?;
     }
     sqlite::check_and_compact(data)?;
+    secret::check(data).map_err(|error| BackupError::NotWhole {
+        path: file.to_owned(),
+        reason: format!("the secret in it is none: {error}"),
+    })?;
     fs::remove_file(&unfinished).map_err(at(&unfinished))?;
     File::open(data).and_then(|folder| folder.sync_all()).map_err(at(data))
 }

@@ -214,6 +214,12 @@ async fn nothing_is_overwritten_and_a_part_is_not_taken_for_all() {
         tree
     };
     done(&restore(&path("whole.zip"), &path("of-whole")));
+    // What a server would find only when it starts.
+    done(&restore(&path("whole.zip"), &path("of-secret")));
+    fs::write(path("of-secret/secret"), "x").unwrap();
+    done(&backup(&path("of-secret"), &path("secret.zip")));
+    let said = refusal(&restore(&path("secret.zip"), &path("again")));
+    assert!(said.contains("the secret in it"), "{said}");
     let mut refused = 0;
     for (number, bytes) in broken.iter().enumerate() {
         let (file, data) = (path("broken.zip"), path(&format!("of-broken-{number}")));

@@ -13,6 +13,9 @@ use crate::files::remedy;
 /// one stay good until they expire.
 pub(crate) const FILE: &str = "secret";
 
+/// The most bytes of it that are read.
+const MOST: u64 = 64 * 1024;
+
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -46,13 +49,22 @@ pub(super) fn load(data: &Path) -> Result<Secrets, SecretError> {
     let io = |source| SecretError::Io { path: path.clone(), source };
     let mut text = String::new();
     match File::open(&path) {
-        Ok(mut file) => drop(file.read_to_string(&mut text).map_err(io)?),
+        Ok(file) => drop(file.take(MOST).read_to_string(&mut text).map_err(io)?),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             text = fresh().map_err(SecretError::Random)?;
             write(data, &path, &text).map_err(io)?;
         }
         Err(error) => return Err(io(error)),
     }
+    read(path, &text)
+}
+
+/// Whether the secret of a data directory is one, if there is any.
+pub(crate) fn check(data: &Path) -> Result<(), SecretError> {
+    if data.join(FILE).exists() { load(data).map(drop) } else { Ok(()) }
+}
+
+fn read(path: PathBuf, text: &str) -> Result<Secrets, SecretError> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     Secrets::new(lines.next().unwrap_or_default(), lines).map_err(|source| SecretError::Bad { path, source })
 }
