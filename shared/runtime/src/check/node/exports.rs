@@ -2,55 +2,12 @@
 
 use oxc_ast::ast::{
     AssignmentExpression, AssignmentTarget, Expression, MemberExpression, ObjectExpression,
-    ObjectPropertyKind, PropertyKey, Statement,
+    ObjectPropertyKind, Statement,
 };
 use oxc_span::GetSpan;
 
-use super::handler::{function, takes};
+use super::value::{Holds, function, name_of, takes};
 use crate::check::choice::Takes;
-
-/// What a value is, as far as it can be read off.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Holds<'a> {
-    /// A function.
-    Function,
-    /// Whatever has this name.
-    Named(&'a str),
-    /// An object. `handler`: it has such a property. `open`: what it has is not all known.
-    Object { handler: bool, open: bool },
-    /// Only running the code can tell.
-    Perhaps,
-    /// Nothing that can be called.
-    Data,
-}
-
-impl<'a> Holds<'a> {
-    pub(super) fn of(value: &Expression<'a>) -> Self {
-        match value.without_parentheses() {
-            Expression::ObjectExpression(object) => of_object(object),
-            Expression::FunctionExpression(_) | Expression::ArrowFunctionExpression(_) => Self::Function,
-            Expression::Identifier(name) => Self::Named(name.name.as_str()),
-            Expression::AssignmentExpression(inner) => Self::of(&inner.right),
-            Expression::ClassExpression(_) | Expression::ArrayExpression(_) => Self::Data,
-            literal if literal.is_literal() => Self::Data,
-            _ => Self::Perhaps,
-        }
-    }
-}
-
-fn of_object<'a>(object: &ObjectExpression<'a>) -> Holds<'a> {
-    let (mut handler, mut open) = (false, false);
-    for property in &object.properties {
-        match property {
-            ObjectPropertyKind::SpreadProperty(_) => open = true,
-            ObjectPropertyKind::ObjectProperty(property) => match name_of(&property.key) {
-                Some(name) => handler |= name == "handler",
-                None => open = true,
-            },
-        }
-    }
-    Holds::Object { handler, open }
-}
 
 /// What is exported under a name.
 #[derive(Clone, Debug)]
@@ -162,15 +119,6 @@ impl<'a> Exports<'a> {
             };
             self.names.push((name, property.span.start as usize, value));
         }
-    }
-}
-
-/// A property's name, where it is written out.
-fn name_of<'a>(key: &PropertyKey<'a>) -> Option<&'a str> {
-    match key {
-        PropertyKey::StaticIdentifier(name) => Some(name.name.as_str()),
-        PropertyKey::StringLiteral(text) => Some(text.value.as_str()),
-        _ => None,
     }
 }
 

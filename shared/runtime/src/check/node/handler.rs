@@ -1,14 +1,13 @@
 //! What a script or a module offers for a handler.
 
 use domain::function::{CodeFault, Handler};
-use oxc_ast::ast::{
-    Declaration, ExportDefaultDeclarationKind, Expression, FormalParameters, Statement, VariableDeclaration,
-};
+use oxc_ast::ast::{Declaration, ExportDefaultDeclarationKind, Statement, VariableDeclaration};
 use oxc_span::GetSpan;
 use oxc_syntax::module_record::ExportExportName;
 
 use super::Parsed;
-use super::exports::{Exports, Holds, Value};
+use super::exports::{Exports, Value};
+use super::value::{Holds, function, takes};
 use crate::check::choice::{Candidate, Offer, Takes};
 
 const OF_SCRIPT: &str = "There is no handler. Export one: exports.handler = async (event, context) => { … }";
@@ -136,25 +135,5 @@ fn variables<'a>(declaration: &VariableDeclaration<'a>, local: bool, found: &mut
         };
         let (name, offset) = (id.name.as_str(), id.span().start as usize);
         found.push(Candidate { name, offset, takes, local });
-    }
-}
-
-/// The parameters of a value that is a function.
-pub(super) fn function<'e, 'a>(value: &'e Expression<'a>) -> Option<&'e FormalParameters<'a>> {
-    match value.without_parentheses() {
-        Expression::FunctionExpression(function) => Some(&function.params),
-        Expression::ArrowFunctionExpression(arrow) => Some(&arrow.params),
-        _ => None,
-    }
-}
-
-/// How a function of these parameters is called. Any of JavaScript's can be called with anything.
-pub(super) fn takes(parameters: &FormalParameters<'_>) -> Takes {
-    let names: Vec<_> = parameters.items.iter().map(|item| item.pattern.get_identifier_name()).collect();
-    let names: Vec<_> = names.iter().map(|name| name.as_deref()).collect();
-    match names.as_slice() {
-        [Some("event")] | [Some("event"), Some("context"), ..] if names.len() <= 3 => Takes::Event,
-        [_] | [_, _] => Takes::AsMany,
-        _ => Takes::Others,
     }
 }

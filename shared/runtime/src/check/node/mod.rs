@@ -2,6 +2,7 @@
 
 mod exports;
 mod handler;
+mod value;
 
 use domain::function::{CodeFault, Module};
 use oxc_allocator::Allocator;
