@@ -66,7 +66,7 @@ EMULATOR := .emulator
 ENV ?= dev
 # What runs on AWS: arm64 or x86_64. (LocalStack runs what its own machine does: localstack/compose.yaml.)
 LAMBDA_ARCH ?= arm64
-LAMBDAS := $(addprefix -p ,function-runner-api faas-backend-api fallback worker janitor) --features function-runner-api/lambda,faas-backend-api/lambda
+LAMBDAS := $(addprefix -p ,function-runner-api faas-backend-api fallback worker janitor)
 
 generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
 	$(CARGO) run --locked --quiet -p infra --bin generate

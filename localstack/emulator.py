@@ -29,7 +29,7 @@ TOOLS = ROOT / ".emulator" / "bin"
 STACK = "function-runner-emulator"
 SKIPS = ROOT / "localstack" / "emulator-skips.txt"
 # The tests that know their server by its URL only: a package's folder, and its test target.
-SUITES = {"functions/function-runner": "contract", "functions/faas-backend": "contract", "shared/testkit": "every_route"}
+SUITES = {"functions/function-runner": "contract", "functions/faas-backend": "contract", "functions/catalogue": "every_route"}
 
 
 def free_port() -> int:

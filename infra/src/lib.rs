@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
+use web::Document;
 
 /// Every API document: its name (its crate's folder, its stack's file) and what it says.
 pub fn apis() -> Vec<(&'static str, OpenApi)> {
-    vec![
-        ("function-runner", function_runner_api::api().openapi().clone()),
-        ("faas-backend", faas_backend_api::api().openapi().clone()),
-    ]
+    let openapi = |document: &&Document| (document.name, (document.api)().openapi().clone());
+    catalogue::DOCUMENTS.iter().map(openapi).collect()
 }
 
 /// Every generated file, with what is to be in it.

@@ -8,7 +8,7 @@ use domain::Error;
 use http::header::LINK;
 use http::{HeaderMap, HeaderValue};
 use utoipa_axum::routes;
-use web::{Api, AppState, Style};
+use web::{Api, AppState, Document, Style};
 
 /// How it words its errors.
 const STYLE: Style = Style { no_such: Some(no_such), ..web::style::ENVELOPE };
@@ -21,6 +21,9 @@ fn no_such(parameter: &str) -> Error {
     }
 }
 
+/// What the catalogue lists.
+pub const DOCUMENT: Document = Document { name: "faas-backend", api, table_api, open: &[] };
+
 /// All its routes.
 pub fn api() -> Api<AppState> {
     table_api()
@@ -31,7 +34,7 @@ pub fn api() -> Api<AppState> {
         .route(routes!(functions::logs::logs))
 }
 
-/// The routes that need nothing but the table. On AWS they have a binary of their own, with no code of the others in it.
+/// The routes that need nothing but the table.
 pub fn table_api() -> Api<AppState> {
     Api::new(
         "FaaS Backend API",

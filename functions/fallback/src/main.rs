@@ -3,5 +3,5 @@
 
 #[tokio::main]
 async fn main() -> Result<(), web::lambda::Error> {
-    aws::serve::fallback(&[function_runner_api::api, faas_backend_api::api]).await
+    aws::serve::fallback(catalogue::DOCUMENTS).await
 }

@@ -11,7 +11,7 @@ pub mod workspaces;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
-use web::{Api, AppState};
+use web::{Api, AppState, Document};
 
 /// The answer to a delete.
 #[derive(Serialize, ToSchema)]
@@ -25,6 +25,14 @@ impl Deleted {
         Self { success: true }
     }
 }
+
+/// What the catalogue lists.
+pub const DOCUMENT: Document = Document {
+    name: "function-runner",
+    api,
+    table_api,
+    open: &["system.health", "system.root", "users.login", "users.register"],
+};
 
 /// All its routes.
 pub fn api() -> Api<AppState> {
@@ -43,7 +51,7 @@ pub fn api() -> Api<AppState> {
         .route(routes!(system::health::health))
 }
 
-/// The routes that need nothing but the table. On AWS they have a binary of their own, with no code of the others in it.
+/// The routes that need nothing but the table.
 pub fn table_api() -> Api<AppState> {
     Api::new("Function Runner API", "Save Python and Node.js functions, and run them.", web::style::FASTAPI)
         .idempotent(routes!(users::register::register))

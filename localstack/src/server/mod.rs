@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use web::{AppState, Site, Tokens, Web};
+use web::{AppState, Tokens, Web};
 
 use crate::config::{Config, Sandbox};
 use crate::files::{self, FileBlobs};
@@ -91,11 +91,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(io("can't listen for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io("can't listen for Ctrl-C"))?;
     let home = open(&config).await?;
-    let service = Site::new(home.state.web.clone(), web::style::FASTAPI)
-        .api(function_runner_api::api(), home.state.clone())
-        .api(faas_backend_api::api(), home.state.clone())
-        .docs()
-        .into_service();
+    let service = catalogue::site(home.state.web.clone(), &home.state).docs().into_service();
     let listener = listen(&config).await?;
     let address = listener.local_addr().map_err(io("can't tell which port was given"))?;
     let started = home.clock.now();

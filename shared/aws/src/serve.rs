@@ -14,7 +14,7 @@ use tracing::{error, info};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 use web::lambda::Error;
-use web::{Api, AppState, Secrets, Site, Tokens, Web};
+use web::{Api, AppState, Document, Secrets, Site, Tokens, Web};
 
 use crate::retry::describe;
 use crate::{Clients, Config, ConfigError, warm_up};
@@ -55,12 +55,13 @@ pub async fn table_routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
     serve(vec![api], Clients::table_only, |site| site).await
 }
 
-/// Answers what no route does, and serves the documents of all these APIs. Their routes never come here.
+/// Answers what no route does, and serves the documentation of all these APIs. Their routes never come here.
 ///
 /// # Errors
 /// As [`routes`].
-pub async fn fallback(apis: &[fn() -> Api<AppState>]) -> Result<(), Error> {
-    serve(apis.to_vec(), Clients::table_only, Site::docs).await
+pub async fn fallback(documents: &[&Document]) -> Result<(), Error> {
+    let apis = documents.iter().map(|document| document.api).collect();
+    serve(apis, Clients::table_only, Site::docs).await
 }
 
 async fn serve(

@@ -7,6 +7,7 @@
 mod api;
 mod cursor;
 pub mod docs;
+mod document;
 mod error;
 pub mod extract;
 mod idempotency;
@@ -26,6 +27,7 @@ mod web;
 
 pub use api::Api;
 pub use cursor::Cursors;
+pub use document::Document;
 pub use error::{Error, Result};
 pub use extract::{
     BaseUrl, BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source,

@@ -1,5 +1,5 @@
 //! The FaaS Backend API as a caller sees it. One module per subject; what holds of every route of every API is in
-//! testkit's `every_route`.
+//! the catalogue's `every_route`.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 

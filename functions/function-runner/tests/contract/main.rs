@@ -1,5 +1,5 @@
 //! The Function Runner API as a caller sees it. One module per resource; what holds of every
-//! route of every API is in testkit's `every_route`.
+//! route of every API is in the catalogue's `every_route`.
 //!
 //! The same tests run against the server of one machine and, with `FUNCTION_RUNNER_TEST_URL`, against a deployed stack.
 

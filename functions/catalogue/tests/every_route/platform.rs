@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use ports::Parts;
 use testkit::Client;
-use web::{AppState, Secrets, Site, Tokens, Web};
+use web::{AppState, Secrets, Tokens, Web};
 
 /// Serves every API on these parts until the test ends.
 pub(crate) async fn serve(parts: Parts, config: app::Config) -> Client {
@@ -20,9 +20,7 @@ pub(crate) async fn serve(parts: Parts, config: app::Config) -> Client {
         config: web::Config::default(),
     });
     let state = AppState { app: Arc::new(app::App::new(parts, config)), web: web.clone() };
-    let site = Site::new(web, web::style::FASTAPI)
-        .api(function_runner_api::api(), state.clone())
-        .api(faas_backend_api::api(), state);
+    let site = catalogue::site(web, &state);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let service: IntoMakeServiceWithConnectInfo<_, SocketAddr> =
