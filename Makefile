@@ -38,7 +38,7 @@ fuzz: $(VENV)/.fuzz ## Fuzz a live server by its OpenAPI document
 
 crash: ## Kill a live server 200 times, and check its ledger
 	$(BUILD)
-	FUNCTION_RUNNER_KILLS=200 $(CARGO) test -p localstack --test crash --locked -- --nocapture
+	FUNCTION_RUNNER_KILLS=200 $(CARGO) test -p function-runner --test crash --locked -- --nocapture
 
 simulate: ## Simulate the job machine over 20,000 schedules
 	FUNCTION_RUNNER_SCHEDULES=20000 $(CARGO) test --release -p app --test simulation --locked -- --nocapture

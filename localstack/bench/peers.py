@@ -38,7 +38,7 @@ def install():
 
 def build():
     """The server and the load generator, as they are released."""
-    for package in ("localstack", "bench"):
+    for package in ("function-runner", "bench"):
         subprocess.check_call(["cargo", "build", "--release", "--locked", "-p", package], cwd=ROOT)
 
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use localstack::files::FileBlobs;
-use localstack::pool::{Pool, PoolConfig};
-use localstack::sqlite::{Database, QueueConfig};
+use blobs::FileBlobs;
+use pool::{Pool, PoolConfig};
 use ports::Parts;
 use ports::clock::SystemClock;
+use sqlite::{Database, QueueConfig};
 use testkit::recorder::{Asked, record};
 use testkit::{Client, Server};
 

@@ -1,0 +1,300 @@
+//! One machine's parts, behind a process that dies at a step.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use app::App;
+use app::work::Disposition;
+use async_trait::async_trait;
+use blobs::FileBlobs;
+use bytes::Bytes;
+use domain::function::{Checked, CodeFault, Handler, Module};
+use domain::job::Outcome;
+use domain::{Function, FunctionId, Logs, Timestamp};
+use ports::{
+    Blobs, Change, Clock, Condition, Delivery, Draft, Durability, Invocation, Item, Key, Message, Page,
+    Parts, PortError, Query, Queue, Runtime, RuntimeError, Table, TableError, Write,
+};
+use sqlite::{Database, QueueConfig};
+use tokio::sync::Notify;
+
+/// At which step of what it asks of its parts a process dies.
+#[derive(Clone)]
+pub(crate) struct Faults(Arc<Inner>);
+
+struct Inner {
+    left: AtomicI64,
+    after: bool,
+    met: AtomicBool,
+    death: Notify,
+}
+
+impl Faults {
+    pub(crate) fn none() -> Self {
+        Self::at(u64::MAX >> 1, false)
+    }
+
+    /// Before this step is done, or after.
+    pub(crate) fn at(step: u64, after: bool) -> Self {
+        let left = AtomicI64::new(i64::try_from(step).unwrap_or(i64::MAX));
+        Self(Arc::new(Inner { left, after, met: AtomicBool::new(false), death: Notify::new() }))
+    }
+
+    pub(crate) fn was_met(&self) -> bool {
+        self.0.met.load(Ordering::SeqCst)
+    }
+
+    /// What `request` comes to, if the process lives to answer it.
+    pub(crate) async fn until_death<T>(&self, request: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.0.death.notified() => None,
+            answer = request => Some(answer),
+        }
+    }
+
+    /// Does a step. What a dead process asks is never answered.
+    async fn step<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.was_met() {
+            std::future::pending::<()>().await;
+        }
+        if self.0.left.fetch_sub(1, Ordering::SeqCst) != 0 {
+            return work.await;
+        }
+        self.0.met.store(true, Ordering::SeqCst);
+        if self.0.after {
+            work.await;
+        }
+        self.0.death.notify_one();
+        std::future::pending().await
+    }
+}
+
+struct Mortal<T: ?Sized> {
+    port: Arc<T>,
+    faults: Faults,
+}
+
+#[async_trait]
+impl Table for Mortal<dyn Table> {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
+        self.faults.step(self.port.get(key)).await
+    }
+
+    async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
+        self.faults.step(self.port.get_many(keys)).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, TableError> {
+        self.faults.step(self.port.query(query)).await
+    }
+
+    async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {
+        self.faults.step(self.port.write(writes, durability)).await
+    }
+
+    async fn update(&self, key: Key, changes: Vec<Change>, condition: Condition) -> Result<Item, TableError> {
+        self.faults.step(self.port.update(key, changes, condition)).await
+    }
+
+    async fn health(&self) -> Result<(), TableError> {
+        self.port.health().await
+    }
+}
+
+#[async_trait]
+impl Blobs for Mortal<dyn Blobs> {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
+        self.faults.step(self.port.put(key, bytes)).await
+    }
+
+    async fn sync(&self, key: &str) -> Result<(), PortError> {
+        self.faults.step(self.port.sync(key)).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
+        self.faults.step(self.port.get(key)).await
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<(), PortError> {
+        self.faults.step(self.port.delete_prefix(prefix)).await
+    }
+
+    async fn health(&self) -> Result<(), PortError> {
+        self.port.health().await
+    }
+}
+
+#[async_trait]
+impl Queue for Mortal<dyn Queue> {
+    async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError> {
+        self.faults.step(self.port.send(message, delay)).await
+    }
+
+    async fn receive(
+        &self,
+        max: usize,
+        hidden: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, PortError> {
+        self.port.receive(max, hidden, wait).await
+    }
+
+    async fn ack(&self, receipt: &str) -> Result<(), PortError> {
+        self.port.ack(receipt).await
+    }
+
+    async fn release(&self, receipt: &str, delay: Duration) -> Result<(), PortError> {
+        self.port.release(receipt, delay).await
+    }
+
+    async fn bury(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
+        self.port.bury(receipt, message).await
+    }
+
+    async fn health(&self) -> Result<(), PortError> {
+        self.port.health().await
+    }
+}
+
+/// Answers each event with itself: `"slow…"` after a while, `"held"` when it may go, `"busy…"` never.
+#[derive(Default)]
+pub(crate) struct Echo {
+    pub(crate) go: Notify,
+}
+
+#[async_trait]
+impl Runtime for Echo {
+    async fn check(&self, _: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        Ok(Ok(Checked { module: Module::Python, handler: Handler::default() }))
+    }
+
+    async fn deploy(&self, _: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
+        Ok(Ok(()))
+    }
+
+    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
+        let text = String::from_utf8(invocation.event.to_vec()).unwrap();
+        if text.starts_with("\"slow") || text.starts_with("\"busy") {
+            // Long enough to be recorded meanwhile.
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+        if text.starts_with("\"busy") {
+            return Err(RuntimeError::Busy { retry_after: Duration::from_secs(1) });
+        }
+        if text.starts_with("\"held") {
+            self.go.notified().await;
+        }
+        Ok(Outcome { result: Ok(text), logs: Logs::default(), duration: 0.1, cold_start: false })
+    }
+
+    async fn remove(&self, _: FunctionId) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn health(&self) -> Result<String, RuntimeError> {
+        Ok("echo".into())
+    }
+}
+
+struct ManualClock(AtomicI64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// What outlives a process.
+pub(crate) struct Home {
+    pub(crate) table: Arc<dyn Table>,
+    pub(crate) runtime: Arc<Echo>,
+    blobs: Arc<dyn Blobs>,
+    queue: Arc<dyn Queue>,
+    clock: Arc<ManualClock>,
+    directory: tempfile::TempDir,
+    _database: Database,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path()).unwrap();
+        Self {
+            table: database.table(),
+            runtime: Arc::default(),
+            blobs: Arc::new(FileBlobs::open(directory.path()).unwrap()),
+            queue: database.queue(QueueConfig::default()),
+            clock: Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000))),
+            directory,
+            _database: database,
+        }
+    }
+
+    /// A process that dies so.
+    pub(crate) fn app(&self, faults: Faults) -> Arc<App> {
+        let parts = Parts {
+            table: Arc::new(Mortal { port: self.table.clone(), faults: faults.clone() }),
+            blobs: Arc::new(Mortal { port: self.blobs.clone(), faults: faults.clone() }),
+            queue: Arc::new(Mortal { port: self.queue.clone(), faults }),
+            runtime: self.runtime.clone(),
+            clock: self.clock.clone(),
+        };
+        Arc::new(App::new(parts, app::Config::default()))
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    pub(crate) async fn write(&self, writes: Vec<Write>) {
+        self.table.write(writes, Durability::Crash).await.unwrap();
+    }
+
+    /// Works on what is queued, until nothing is.
+    pub(crate) async fn work(&self, app: &App) {
+        loop {
+            let hidden = Duration::from_secs(60);
+            let deliveries = self.queue.receive(1, hidden, Duration::from_millis(20)).await.unwrap();
+            let Some(delivery) = deliveries.first() else { return };
+            match app.work(&delivery.message).await.unwrap() {
+                Disposition::Ack => self.queue.ack(&delivery.receipt).await.unwrap(),
+                other => panic!("{other:?} of {delivery:?}"),
+            }
+        }
+    }
+
+    /// Sweeps now, and once more when nothing that ran can be under way.
+    pub(crate) async fn sweep(&self, app: &App) {
+        while app.sweep().await.unwrap() {}
+        self.pass(Duration::from_secs(21 * 60));
+        while app.sweep().await.unwrap() {}
+    }
+
+    /// The keys of all blobs.
+    pub(crate) fn blobs(&self) -> Vec<String> {
+        let root = self.directory.path().join("blobs");
+        let mut keys = Vec::new();
+        collect(&root, &root, &mut keys);
+        keys.sort();
+        keys
+    }
+}
+
+fn collect(root: &Path, at: &PathBuf, keys: &mut Vec<String>) {
+    for entry in std::fs::read_dir(at).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(root, &path, keys);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            keys.push(name.trim_end_matches('~').to_owned());
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! The janitor, with a clock that is moved by hand.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use app::functions::{FunctionChanges, NewFunction};
+use app::invocations::Invoked;
+use app::users::NewUser;
+use app::{App, PageRequest, Quotas};
+use async_trait::async_trait;
+use blobs::FileBlobs;
+use bytes::Bytes;
+use domain::function::{Checked, CodeFault, Handler, Module};
+use domain::job::Outcome;
+use domain::{ExecutionType, Function, FunctionId, Language, Logs, Settings, Timestamp, UserId};
+use ports::{Clock, Draft, Invocation, Parts, Runtime, RuntimeError};
+use sqlite::{Database, QueueConfig};
+
+struct ManualClock(AtomicI64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Answers each event with itself.
+struct Echo;
+
+#[async_trait]
+impl Runtime for Echo {
+    async fn check(&self, _: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
+        Ok(Ok(Checked { module: Module::Python, handler: Handler::default() }))
+    }
+
+    async fn deploy(&self, _: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
+        Ok(Ok(()))
+    }
+
+    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
+        let result = Ok(String::from_utf8(invocation.event.to_vec()).unwrap());
+        Ok(Outcome { result, logs: Logs::default(), duration: 0.1, cold_start: false })
+    }
+
+    async fn remove(&self, _: FunctionId) -> Result<(), RuntimeError> {
+        Ok(())
+    }
+
+    async fn health(&self) -> Result<String, RuntimeError> {
+        Ok("echo".into())
+    }
+}
+
+struct Home {
+    app: Arc<App>,
+    clock: Arc<ManualClock>,
+    database: Database,
+    directory: tempfile::TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Self::with(Quotas::default())
+    }
+
+    fn with(quotas: Quotas) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::open(directory.path()).unwrap();
+        let clock = Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000)));
+        let parts = Parts {
+            table: database.table(),
+            blobs: Arc::new(FileBlobs::open(directory.path()).unwrap()),
+            queue: database.queue(QueueConfig::default()),
+            runtime: Arc::new(Echo),
+            clock: clock.clone(),
+        };
+        let config = app::Config { quotas, ..app::Config::default() };
+        Self { app: Arc::new(App::new(parts, config)), clock, database, directory }
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    async fn sweep(&self) {
+        while self.app.sweep().await.unwrap() {}
+    }
+
+    async fn user(&self) -> UserId {
+        let new = NewUser { username: "ada".into(), name: "Ada".into(), password: "password1".into() };
+        self.app.register("192.0.2.1", new).await.unwrap().id
+    }
+
+    async fn function(&self, owner: UserId, execution_type: ExecutionType) -> Function {
+        let workspace = self.app.create_workspace(owner, "w", None).await.unwrap();
+        let new = NewFunction {
+            workspace_id: workspace.id,
+            name: "f".into(),
+            description: String::new(),
+            language: Language::Python,
+            code: "def handler(event): return event".into(),
+            execution_type,
+            endpoint: None,
+            public: false,
+            http_methods: None,
+            runtime_label: None,
+            settings: Settings::default(),
+        };
+        self.app.create_function(owner, new).await.unwrap()
+    }
+
+    /// Every partition key in the table.
+    fn partitions(&self) -> Vec<String> {
+        self.database.close();
+        let file = self.directory.path().join("function-runner.db");
+        let connection = rusqlite::Connection::open(file).unwrap();
+        let mut statement = connection.prepare("SELECT pk FROM items ORDER BY pk").unwrap();
+        let keys = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        keys.map(|key| key.unwrap().split('#').next().unwrap().to_owned()).collect()
+    }
+}
+
+fn files_in(directory: &Path) -> usize {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| if entry.path().is_dir() { files_in(&entry.path()) } else { 1 }).sum()
+}
+
+#[tokio::test]
+async fn a_deleted_workspace_leaves_nothing_behind() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let large = Bytes::from(format!("\"{}\"", "x".repeat(200_000)));
+    for event in [Bytes::from_static(b"1"), large] {
+        home.app.invoke_as_user(user, function.id, event).await.unwrap();
+    }
+    home.app.create_auth_key(user, function.workspace_id, 1).await.unwrap();
+    let blobs = home.directory.path().join("blobs");
+    assert_eq!(files_in(&blobs), 3, "code, a large input, a large output");
+
+    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 0);
+    // Once more when nothing that ran then can be under way.
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    // The count of registrations expires by itself; what the user has is counted beside them.
+    assert_eq!(home.partitions(), ["REGISTER", "USER", "USER", "USERNAME"]);
+}
+
+/// A request may have read a function just before it was removed, and look for the mark just after.
+#[tokio::test]
+async fn the_mark_of_a_deleted_workspace_outlives_its_functions() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let table = home.app.store().table().clone();
+    let is_marked = async || {
+        let counts = table.get(&store::keys::quota(user)).await.unwrap().unwrap();
+        counts.attributes.keys().any(|name| name.starts_with("gone."))
+    };
+    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.sweep().await;
+    assert!(table.get(&store::keys::function(function.id)).await.unwrap().is_none());
+    assert!(is_marked().await, "the request that has read the function finds the mark");
+    home.pass(Duration::from_secs(61));
+    home.sweep().await;
+    assert!(!is_marked().await);
+}
+
+/// Blobs of which one can't be removed.
+struct Stubborn {
+    blobs: FileBlobs,
+    stuck: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl ports::Blobs for Stubborn {
+    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), ports::PortError> {
+        self.blobs.put(key, bytes).await
+    }
+
+    async fn sync(&self, key: &str) -> Result<(), ports::PortError> {
+        self.blobs.sync(key).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, ports::PortError> {
+        self.blobs.get(key).await
+    }
+
+    async fn delete_prefix(&self, prefix: &str) -> Result<(), ports::PortError> {
+        if prefix == "code/stuck" && self.stuck.load(Ordering::Relaxed) {
+            return Err(ports::PortError::new("blobs", "it is stuck"));
+        }
+        self.blobs.delete_prefix(prefix).await
+    }
+
+    async fn health(&self) -> Result<(), ports::PortError> {
+        self.blobs.health().await
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_can_not_be_removed_keeps_no_other_waiting() {
+    let mut home = Home::new();
+    let blobs = FileBlobs::open(home.directory.path()).unwrap();
+    let blobs = Arc::new(Stubborn { blobs, stuck: true.into() });
+    let parts = Parts {
+        table: home.database.table(),
+        blobs: blobs.clone(),
+        queue: home.database.queue(QueueConfig::default()),
+        runtime: Arc::new(Echo),
+        clock: home.clock.clone(),
+    };
+    home.app = Arc::new(App::new(parts, app::Config::default()));
+    let upload = async |name: String| {
+        let code = vec![(format!("code/{name}"), Bytes::from_static(b"1"))];
+        home.app.store().upload(code, false, home.clock.now()).await.unwrap();
+    };
+    let files = || files_in(&home.directory.path().join("blobs"));
+    // At a start, and when they are overdue.
+    for (at_start, left) in [(true, 1), (false, 1)] {
+        upload("stuck".into()).await;
+        for n in 0..20 {
+            upload(format!("{n}")).await;
+        }
+        home.pass(Duration::from_secs(if at_start { 1 } else { 21 * 60 }));
+        match at_start {
+            true => home.app.take_over(home.clock.now()).await.unwrap(),
+            false => home.sweep().await,
+        }
+        assert_eq!(files(), left, "at a start: {at_start}");
+    }
+    blobs.stuck.store(false, Ordering::Relaxed);
+    home.pass(Duration::from_secs(61));
+    home.sweep().await;
+    assert_eq!(files(), 0);
+    assert!(
+        home.app
+            .store()
+            .overdue_uploads(home.clock.now() + Duration::from_secs(3600), 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_ends_after_its_function_was_swept_is_swept_too() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Async).await;
+    let accepted = home.app.invoke_as_user(user, function.id, Bytes::from_static(b"1")).await.unwrap();
+    let Invoked::Accepted(job) = accepted else { panic!("an ASYNC run is accepted") };
+    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.sweep().await;
+    // What a run under way would write: its result, for a function that is no more.
+    let mut late = *job;
+    late.finish(domain::JobStatus::Success, home.clock.now());
+    assert!(home.app.store().add_job(&mut late, ports::Durability::Crash).await.unwrap());
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    // The count of registrations expires by itself; what the user has is counted beside them.
+    assert_eq!(home.partitions(), ["REGISTER", "USER", "USER", "USERNAME"]);
+}
+
+#[tokio::test]
+async fn a_job_whose_message_was_lost_is_queued_again_when_it_is_due() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Async).await;
+    home.app.invoke_as_user(user, function.id, Bytes::from_static(b"1")).await.unwrap();
+    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 0, "not yet");
+    home.pass(domain::job::FIRST_LOOK + Duration::from_secs(1));
+    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 1);
+    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 0, "not at every look");
+    home.pass(domain::job::QUEUE_PATIENCE + Duration::from_secs(1));
+    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 1);
+    let page = PageRequest { limit: 10, after: None };
+    let (jobs, total) = home.app.jobs(user, function.id, None, page).await.unwrap();
+    assert_eq!((jobs.items.len(), total), (1, 1));
+}
+
+#[tokio::test]
+async fn old_answers_to_idempotency_keys_are_removed() {
+    let home = Home::new();
+    let blobs = home.app.store().blobs();
+    let (today, day) = (home.clock.now(), Duration::from_secs(24 * 3600));
+    let key = |day: Timestamp| format!("{}/x", app::janitor::kept_answers(day));
+    // One that an earlier release kept, and one of this.
+    for day in [today, today.minus(2 * day)] {
+        blobs.put(&key(day), Bytes::from_static(b"answer")).await.unwrap();
+    }
+    app::janitor::note_answers(home.app.store().table().as_ref(), today).await.unwrap();
+    home.app.take_over(today).await.unwrap();
+    home.pass(Duration::from_secs(3600));
+    home.sweep().await;
+    assert!(blobs.get(&key(today)).await.unwrap().is_some());
+    assert!(blobs.get(&key(today.minus(2 * day))).await.unwrap().is_none());
+    // However long the janitor is away.
+    home.pass(30 * day);
+    home.sweep().await;
+    assert!(blobs.get(&key(today)).await.unwrap().is_none());
+}
+
+fn changes(code: &str) -> FunctionChanges {
+    FunctionChanges { code: Some(code.to_owned()), ..FunctionChanges::default() }
+}
+
+#[tokio::test]
+async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
+    let home = Home::with(Quotas { versions: 2, ..Quotas::default() });
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Async).await;
+    let id = function.id;
+    let Invoked::Accepted(job) = home.app.invoke_as_user(user, id, Bytes::from_static(b"1")).await.unwrap()
+    else {
+        panic!("an ASYNC run is accepted")
+    };
+    let code = |n: u32| format!("def handler(event): return {n}");
+    for n in 2..=5 {
+        home.app.update_function(user, id, changes(&code(n))).await.unwrap();
+    }
+    let page = || PageRequest { limit: 10, after: None };
+    let listed = home.app.versions(user, id, page()).await.unwrap();
+    assert_eq!(listed.items.iter().map(|version| version.version).collect::<Vec<_>>(), [5, 4]);
+    for n in 1..=3 {
+        assert_eq!(home.app.rollback(user, id, n).await.unwrap_err().code, "VERSION_NOT_FOUND");
+    }
+    // Which are gone for their owner, but not yet for an invocation that had just read the function.
+    let blobs = home.directory.path().join("blobs");
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 5);
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 3, "4, 5, and what the queued job needs");
+    let message = ports::Message { job_id: job.id, workspace_id: job.workspace_id };
+    assert_eq!(home.app.work(&message).await.unwrap(), app::work::Disposition::Ack);
+    let done = home.app.job(user, job.id).await.unwrap().job;
+    assert_eq!((done.status, done.version), (domain::JobStatus::Success, 1));
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    assert_eq!(files_in(&blobs), 2);
+    assert_eq!(home.app.retry_job(user, job.id).await.unwrap_err().code, "VERSION_NOT_FOUND");
+    home.app.rollback(user, id, 4).await.unwrap();
+    assert_eq!(&*home.app.code(&home.app.function(user, id).await.unwrap().current).await.unwrap(), code(4));
+}
+
+#[tokio::test]
+async fn equal_code_of_an_earlier_release_stays_while_a_version_needs_it() {
+    let home = Home::with(Quotas { versions: 2, ..Quotas::default() });
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let id = function.id;
+    for n in 2..=3 {
+        home.app
+            .update_function(user, id, changes(&format!("def handler(event): return {n}")))
+            .await
+            .unwrap();
+    }
+    // Versions 1 and 3 of this function are in one place, as they would be where their code was equal.
+    let table = home.app.store().table().clone();
+    let mut item = table.get(&store::keys::version(id, 3)).await.unwrap().unwrap();
+    item.attributes.insert("code_key".into(), function.current.code_key.clone().into());
+    table
+        .write(vec![ports::Write::Put(item, ports::Condition::None)], ports::Durability::Crash)
+        .await
+        .unwrap();
+    home.pass(Duration::from_secs(21 * 60));
+    home.sweep().await;
+    assert!(home.app.store().version(id, 1).await.unwrap().is_none());
+    assert!(home.app.store().blobs().get(&function.current.code_key).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_a_user_of_an_earlier_release_has_is_counted_once() {
+    let home = Home::with(Quotas { workspaces: 3, functions: 2, ..Quotas::default() });
+    let user = home.user().await;
+    let first = home.function(user, ExecutionType::Sync).await;
+    home.app.create_workspace(user, "second", None).await.unwrap();
+    // As they were before there were quotas.
+    let table = home.app.store().table().clone();
+    let forget = || {
+        let gone = ports::Write::Delete(store::keys::quota(user), ports::Condition::None);
+        table.write(vec![gone], ports::Durability::Crash)
+    };
+    let counts = async || {
+        let item = table.get(&store::keys::quota(user)).await.unwrap().unwrap();
+        ["workspaces", "functions"].map(|name| item.attributes[name].as_i64().unwrap())
+    };
+    assert_eq!(counts().await, [2, 1]);
+    forget().await.unwrap();
+    home.app.create_workspace(user, "third", None).await.unwrap();
+    assert_eq!(counts().await, [3, 1]);
+    let full = home.app.create_workspace(user, "fourth", None).await.unwrap_err();
+    assert_eq!((full.code, full.kind), ("QUOTA_EXCEEDED", domain::Kind::Conflict));
+    forget().await.unwrap();
+    home.app.delete_function(user, first.id).await.unwrap();
+    assert_eq!(counts().await, [3, 0]);
+    forget().await.unwrap();
+    home.app.delete_workspace(user, first.workspace_id).await.unwrap();
+    assert_eq!(counts().await, [2, 0]);
+    home.app.create_workspace(user, "fourth", None).await.unwrap();
+    forget().await.unwrap();
+    home.app.log_in("192.0.2.1", "ada", "password1").await.unwrap();
+    assert_eq!(counts().await, [3, 0], "before anything is made or deleted");
+}
+
+#[tokio::test]
+async fn a_function_of_an_earlier_release_keeps_its_name_from_others() {
+    let home = Home::new();
+    let user = home.user().await;
+    let function = home.function(user, ExecutionType::Sync).await;
+    let named = |name: &str| FunctionChanges { name: Some(name.to_owned()), ..FunctionChanges::default() };
+    home.app.update_function(user, function.id, named("Straße")).await.unwrap();
+    // As it was when names were compared by their lower case, and before there were quotas.
+    let table = home.app.store().table();
+    let claim = |name: &str| store::keys::function_name(function.workspace_id, name);
+    let mut record = table.get(&store::keys::function(function.id)).await.unwrap().unwrap();
+    record.attributes.remove("name_key").unwrap();
+    let mut old = ports::Item::new(claim("straße"));
+    old.attributes.insert("function_id".into(), function.id.to_string().into());
+    let any = || ports::Condition::None;
+    let writes = vec![
+        ports::Write::Put(record, any()),
+        ports::Write::Put(old, any()),
+        ports::Write::Delete(claim("strasse"), any()),
+        ports::Write::Delete(store::keys::quota(user), any()),
+    ];
+    table.write(writes, ports::Durability::Crash).await.unwrap();
+    home.app.log_in("192.0.2.1", "ada", "password1").await.unwrap();
+
+    let new = |name: &str| NewFunction {
+        workspace_id: function.workspace_id,
+        name: name.into(),
+        description: String::new(),
+        language: Language::Python,
+        code: "def handler(event): return event".into(),
+        execution_type: ExecutionType::Sync,
+        endpoint: Some("other".into()),
+        public: false,
+        http_methods: None,
+        runtime_label: None,
+        settings: Settings::default(),
+    };
+    for name in ["STRASSE", "straße"] {
+        let taken = home.app.create_function(user, new(name)).await.unwrap_err();
+        assert_eq!(taken.kind, domain::Kind::Conflict, "{name}: {taken}");
+    }
+    assert_eq!(home.app.function(user, function.id).await.unwrap().name, "Straße");
+    home.app.delete_function(user, function.id).await.unwrap();
+    home.app.create_function(user, new("STRASSE")).await.unwrap();
+}
