@@ -2,24 +2,15 @@
 //! Runner's, in other words.
 
 pub mod functions;
+mod style;
 pub mod workspaces;
 
-use domain::Error;
 use http::header::LINK;
 use http::{HeaderMap, HeaderValue};
 use utoipa_axum::routes;
-use web::{Api, AppState, Document, Style};
+use web::{Api, AppState, Document};
 
-/// How it words its errors.
-const STYLE: Style = Style { no_such: Some(no_such), ..web::style::ENVELOPE };
-
-/// What a caller hears whose path has an id that can't be one: the same as for one that nothing has.
-fn no_such(parameter: &str) -> Error {
-    match parameter {
-        "fn_id" => Error::not_found("Function", "FUNCTION_NOT_FOUND"),
-        _ => Error::not_found("Workspace", "WORKSPACE_NOT_FOUND"),
-    }
-}
+use style::STYLE;
 
 /// What the catalogue lists.
 pub const DOCUMENT: Document = Document { name: "faas-backend", api, table_api, open: &[] };

@@ -4,6 +4,7 @@ pub mod functions;
 pub mod jobs;
 pub mod run;
 pub mod series;
+mod style;
 pub mod system;
 pub mod users;
 pub mod workspaces;
@@ -12,6 +13,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 use web::{Api, AppState, Document};
+
+pub use style::STYLE;
 
 /// The answer to a delete.
 #[derive(Serialize, ToSchema)]
@@ -53,7 +56,7 @@ pub fn api() -> Api<AppState> {
 
 /// The routes that need nothing but the table.
 pub fn table_api() -> Api<AppState> {
-    Api::new("Function Runner API", "Save Python and Node.js functions, and run them.", web::style::FASTAPI)
+    Api::new("Function Runner API", "Save Python and Node.js functions, and run them.", STYLE)
         .idempotent(routes!(users::register::register))
         .route(routes!(users::login::login))
         .route(routes!(users::me::me))

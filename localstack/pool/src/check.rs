@@ -101,7 +101,7 @@ impl Pool {
         draft: Draft<'_>,
     ) -> Result<Result<Checked, CodeFault>, RuntimeError> {
         // What is refused anyway holds up nobody, and isn't held up.
-        let patience = if draft.user_id.is_some() { PATIENCE } else { Duration::ZERO };
+        let patience = if draft.waits { PATIENCE } else { Duration::ZERO };
         // There is no function yet.
         let nobody = FunctionId::from_random([0; 16]);
         let entered = self.checkers.gate.enter(Tenant::User(draft.user_id), nobody, patience).await;

@@ -39,7 +39,7 @@ pub(super) enum Tenant {
     /// Invocations are a workspace's.
     Workspace(WorkspaceId),
     /// Checks of code are a user's, who has many workspaces; nobody's where the request is refused in any case.
-    User(Option<UserId>),
+    User(UserId),
 }
 
 impl From<WorkspaceId> for Tenant {

@@ -1,7 +1,8 @@
 //! What is made of code before it is saved.
 
+use domain::fault::Content;
 use domain::function::{Checked, CodeFault};
-use domain::{Error, Fault, Function, Language, Result, UserId, limits};
+use domain::{Attribute, Error, Fault, Function, Language, Result, Rule, UserId, limits};
 use ports::{Draft, RuntimeError};
 
 use crate::App;
@@ -10,33 +11,44 @@ impl App {
     /// Checks code, or adds what is wrong with it.
     pub(crate) async fn check(
         &self,
-        user_id: Option<UserId>,
+        user_id: UserId,
         language: Language,
         code: String,
         faults: &mut Vec<Fault>,
     ) -> Result<Option<Source>> {
-        if code.len() > limits::CODE {
-            let msg = format!("Code should have at most {} bytes, and has {}", limits::CODE, code.len());
-            faults.push(Fault::new(["body", "code"], "string_too_long", msg));
-            return Ok(None);
-        }
-        match self.verdict(user_id, language, &code).await? {
+        match self.judge(Draft { user_id, language, code: &code, waits: true }).await? {
             Ok(checked) => Ok(Some(Source { language, checked, code })),
             Err(fault) => {
-                faults.push(at_fault(&fault));
+                faults.push(fault);
                 Ok(None)
             }
         }
     }
 
+    /// What is wrong with code that is not to be saved, since other things are wrong with the request.
+    pub async fn code_faults(&self, user_id: UserId, language: Language, code: &str) -> Option<Fault> {
+        match self.judge(Draft { user_id, language, code, waits: false }).await {
+            Ok(judged) => judged.err(),
+            // What can't be told now is told with the next request.
+            Err(error) => {
+                tracing::debug!(%error, "code was not checked beside other faults");
+                None
+            }
+        }
+    }
+
+    async fn judge(&self, draft: Draft<'_>) -> Result<Result<Checked, Fault>> {
+        let count = draft.code.len();
+        if count > limits::CODE {
+            let rule = Rule::MaxBytes { of: Content::Code, max: limits::CODE, count };
+            return Ok(Err(Fault::new(Attribute::Code, rule)));
+        }
+        Ok(self.verdict(draft).await?.map_err(at_fault))
+    }
+
     /// What the runtime says of code, of at most [`limits::CODE`] bytes.
-    pub(crate) async fn verdict(
-        &self,
-        user_id: Option<UserId>,
-        language: Language,
-        code: &str,
-    ) -> Result<Result<Checked, CodeFault>> {
-        self.runtime.check(Draft { user_id, language, code }).await.map_err(|error| match error {
+    pub(crate) async fn verdict(&self, draft: Draft<'_>) -> Result<Result<Checked, CodeFault>> {
+        self.runtime.check(draft).await.map_err(|error| match error {
             RuntimeError::Busy { retry_after } => {
                 Error::too_many(retry_after, "Too much code is being saved at once; try again in a moment")
             }
@@ -45,16 +57,6 @@ impl App {
                 ..Error::unavailable(reason)
             },
         })
-    }
-
-    /// What is wrong with code that is not to be saved, since other things are wrong with the request.
-    pub async fn code_faults(&self, language: Language, code: String) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        // What can't be told now is told with the next request.
-        if let Err(error) = self.check(None, language, code, &mut faults).await {
-            tracing::debug!(%error, "code was not checked beside other faults");
-        }
-        faults
     }
 
     /// What is wrong with a function's new version, where the interpreter is asked only when it is deployed: what was in
@@ -71,7 +73,7 @@ pub(crate) struct Source {
     pub(crate) code: String,
 }
 
-/// A fault of the code, as one of the request's.
-pub(crate) fn at_fault(fault: &CodeFault) -> Fault {
-    Fault::new(["body", "code"], "value_error", fault.to_string())
+/// A fault of the code, as one of the input's.
+pub(crate) fn at_fault(fault: CodeFault) -> Fault {
+    Fault::new(Attribute::Code, Rule::Code(fault))
 }

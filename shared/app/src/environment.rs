@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::fault::Content;
 use domain::function::RESERVED_ENVIRONMENT;
-use domain::{Fault, limits};
+use domain::{Attribute, Fault, Rule, limits};
 
 /// What every value is shown as.
 pub const MASK: &str = "***";
@@ -24,26 +25,20 @@ pub(crate) fn faults(environment: &BTreeMap<String, String>) -> Vec<Fault> {
         let mut identifier = key.bytes();
         let is_identifier = identifier.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
             && identifier.all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let loc = ["body", "environment", key.as_str()];
+        let mut breaks = |rule| faults.push(Fault::new(Attribute::Variable(key.clone()), rule));
         if !is_identifier {
-            let msg = "The name of a variable may have only letters, digits and `_`, and must not begin with a digit";
-            faults.push(Fault::new(loc, "value_error", msg));
+            breaks(Rule::VariableName);
         } else if RESERVED_ENVIRONMENT.contains(&key.as_str()) {
-            faults.push(Fault::new(
-                loc,
-                "value_error",
-                "This name is reserved by AWS Lambda; choose another",
-            ));
+            breaks(Rule::UnreservedName);
         }
         if value.contains('\0') {
-            faults.push(Fault::new(loc, "value_error", "The value of a variable can't have a NUL character"));
+            breaks(Rule::VariableValue);
         }
     }
-    let bytes: usize = environment.iter().map(|(key, value)| key.len() + value.len()).sum();
-    if bytes > limits::ENVIRONMENT {
-        let msg =
-            format!("The variables have {bytes} bytes together; at most {} are allowed", limits::ENVIRONMENT);
-        faults.push(Fault::new(["body", "environment"], "value_error", msg));
+    let count: usize = environment.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if count > limits::ENVIRONMENT {
+        let rule = Rule::MaxBytes { of: Content::Environment, max: limits::ENVIRONMENT, count };
+        faults.push(Fault::new(Attribute::Environment, rule));
     }
     faults
 }

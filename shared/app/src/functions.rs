@@ -95,7 +95,7 @@ impl App {
             };
         }
         let mut faults = environment::faults(&new.settings.environment);
-        let source = self.check(Some(caller), new.language, new.code, &mut faults).await?;
+        let source = self.check(caller, new.language, new.code, &mut faults).await?;
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
         let (current, upload) = self.save_code(id, 1, source).await?;
         let now = current.created_at;
@@ -193,7 +193,7 @@ impl App {
         environment::keep_masked(&mut changes.environment, &before.settings.environment);
         let mut faults = changes.environment.as_ref().map(environment::faults).unwrap_or_default();
         let source = match self.changed_code(&before, &changes).await? {
-            Some((language, code)) => self.check(Some(caller), language, code, &mut faults).await?,
+            Some((language, code)) => self.check(caller, language, code, &mut faults).await?,
             None => None,
         };
         if !faults.is_empty() {
@@ -208,7 +208,7 @@ impl App {
             after.current = version;
             if let Some(fault) = self.refusal(&after).await {
                 self.store.abandon(&code).await;
-                return Err(Error::invalid(vec![at_fault(&fault)]));
+                return Err(Error::invalid(vec![at_fault(fault)]));
             }
             upload = Some(code);
             self.keep_fewer_versions(&mut after);
@@ -247,7 +247,7 @@ impl App {
         let (function, fault) = self.deploy(function).await?;
         if let Some(fault) = fault {
             self.store.delete_function(&function, self.clock.now()).await?;
-            return Err(Error::invalid(vec![at_fault(&fault)]));
+            return Err(Error::invalid(vec![at_fault(fault)]));
         }
         Ok(function)
     }

@@ -7,9 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{
-    Error, ExecutionType, Function, FunctionId, Job, JobId, JobStatus, Kind, Result, UserId, Version,
-};
+use domain::{Error, ExecutionType, Function, FunctionId, Job, JobStatus, Kind, Result, UserId, Version};
 use ports::{Durability, Message};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -278,9 +276,4 @@ where
             runtime.spawn(work.in_current_span());
         }
     }
-}
-
-/// Names a job in the words of a `Location` header.
-pub fn location(job: JobId) -> String {
-    format!("/jobs/{job}")
 }

@@ -140,8 +140,9 @@ impl Home {
         let settings = app::Config { registrations_per_source, quotas, ..app_config() };
         let app = Arc::new(App::new(self.parts.clone(), settings));
         let state = AppState { app, web: web.clone() };
-        let site = Site::new(web, web::style::FASTAPI);
-        let site = self.apis.iter().fold(site, |site, api| site.api(api(), state.clone()));
+        let apis: Vec<_> = self.apis.iter().map(|api| api()).collect();
+        let style = apis.first().ok_or("there is no API to serve")?.style();
+        let site = apis.into_iter().fold(Site::new(web, style), |site, api| site.api(api, state.clone()));
         Ok((self.finish)(site).into_router())
     }
 }

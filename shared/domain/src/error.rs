@@ -5,49 +5,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
-
-/// One step of the way to what is wrong, as FastAPI's `loc` has it: `["body", "tags", 0]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub enum Loc {
-    /// A field's name, or where to look: `body`, `path`, `query`, `header`.
-    Field(String),
-    /// A place in a list, from 0.
-    Index(usize),
-}
-
-impl From<&str> for Loc {
-    fn from(name: &str) -> Self {
-        Self::Field(name.to_owned())
-    }
-}
-
-/// One thing that is wrong with the input. Serializes as Pydantic v2 would write it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
-    /// Where.
-    pub loc: Vec<Loc>,
-    /// What, for people.
-    pub msg: String,
-    /// What, for programs: Pydantic v2's word.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-}
-
-impl Fault {
-    /// A fault at `loc`.
-    pub fn new<L: Into<Loc>>(
-        loc: impl IntoIterator<Item = L>,
-        kind: &'static str,
-        msg: impl Into<String>,
-    ) -> Self {
-        Self { loc: loc.into_iter().map(Into::into).collect(), msg: msg.into(), kind }
-    }
-}
+use crate::Fault;
 
 /// What sort of thing went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// The input breaks a rule; every fault of it.
     Invalid(Vec<Fault>),

@@ -5,6 +5,7 @@
 
 pub mod auth_key;
 pub mod error;
+pub mod fault;
 pub mod function;
 pub mod id;
 pub mod job;
@@ -17,7 +18,8 @@ pub mod user;
 pub mod workspace;
 
 pub use auth_key::AuthKey;
-pub use error::{Error, Fault, Kind, Loc, Result};
+pub use error::{Error, Kind, Result};
+pub use fault::{Attribute, Fault, Field, Part, Rule, Step};
 pub use function::{ExecutionType, Function, Language, Settings, Status, Version};
 pub use id::{FunctionId, JobId, KeyId, UserId, WorkspaceId};
 pub use job::{Job, JobStatus, Payload};

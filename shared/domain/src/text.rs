@@ -1,12 +1,13 @@
 //! Texts that callers write: the form in which each kind of text is kept, and what may not be in it.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
 use icu_properties::{CodePointMapData, CodePointSetData};
+
+use crate::fault::Rule;
 
 /// A kind of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +47,18 @@ impl Form {
         }
     }
 
-    /// What is wrong with a text that has this form.
-    pub fn fault(self, text: &str) -> Option<String> {
+    /// The rule that a text breaks which has this form.
+    pub fn broken(self, text: &str) -> Option<Rule> {
         let mut characters = text.chars();
         match self {
             Self::Name => match invisible(text) {
-                Some(c) => Some(format!("{} is not allowed in a name", described(c))),
-                None if !text.is_empty() && !characters.any(is_visible) => {
-                    Some("A name needs at least one visible character".to_owned())
-                }
+                Some(c) => Some(Rule::NameCharacter(c)),
+                None if !text.is_empty() && !characters.any(is_visible) => Some(Rule::VisibleName),
                 None => None,
             },
             Self::Prose => characters
                 .find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-                .map(|c| format!("{} is not allowed here", described(c))),
+                .map(Rule::ProseCharacter),
             Self::Endpoint => None,
         }
     }
@@ -138,14 +137,6 @@ fn category(c: char) -> GeneralCategory {
     CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
-fn described(c: char) -> String {
-    let kind = if c.is_control() { "A control character" } else { "An invisible or unassigned character" };
-    let mut text = kind.to_owned();
-    // A String takes all that is written.
-    let _ = write!(text, " (U+{:04X})", u32::from(c));
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -153,7 +144,7 @@ mod tests {
     use super::*;
 
     fn is_good(text: &str) -> bool {
-        Form::Name.fault(&name(text)).is_none()
+        Form::Name.broken(&name(text)).is_none()
     }
 
     #[test]
@@ -175,7 +166,7 @@ mod tests {
             "€ + 1 (two)",
             "שלום",
         ] {
-            assert!(is_good(good), "{good:?}: {:?}", Form::Name.fault(&name(good)));
+            assert!(is_good(good), "{good:?}: {:?}", Form::Name.broken(&name(good)));
         }
     }
 
@@ -261,8 +252,8 @@ mod tests {
 
     #[test]
     fn prose_has_lines_and_no_other_control_characters() {
-        assert_eq!(Form::Prose.fault("a\r\n\tb\u{200b}"), None);
-        assert!(Form::Prose.fault("a\0").is_some() && Form::Prose.fault("\u{1b}[31m").is_some());
+        assert_eq!(Form::Prose.broken("a\r\n\tb\u{200b}"), None);
+        assert!(Form::Prose.broken("a\0").is_some() && Form::Prose.broken("\u{1b}[31m").is_some());
     }
 
     #[test]

@@ -47,13 +47,15 @@ pub enum RuntimeError {
 /// Code that somebody wants to save.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
-    /// Whose: how much is checked at once is limited per user, however many workspaces they have. Nobody's where the
-    /// request is refused in any case: then it is checked at once, or not at all ([`RuntimeError::Busy`]).
-    pub user_id: Option<UserId>,
+    /// Whose: how much is checked at once is limited per user, however many workspaces they have.
+    pub user_id: UserId,
     /// What it is written in.
     pub language: Language,
     /// Its source, of at most [`CODE`](domain::limits::CODE) bytes.
     pub code: &'a str,
+    /// Whether it may wait for its turn. Where the request is refused in any case it doesn't: then it is checked at once,
+    /// or not at all ([`RuntimeError::Busy`]).
+    pub waits: bool,
 }
 
 /// Runs user code. Whatever the code does, `invoke` ends by its timeout and some grace.

@@ -6,10 +6,12 @@
 mod client;
 mod dynamodb;
 pub mod recorder;
+mod rules;
 mod server;
 
 pub use client::{Answer, Client, poll};
 pub use dynamodb::DynamoDb;
+pub use rules::rules;
 pub use server::Server;
 
 /// A Python handler that answers `{"event": event, "from": "python"}` and prints `hello`.

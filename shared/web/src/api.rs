@@ -18,7 +18,7 @@ use crate::{Error, Style, Web, openapi};
 ///
 /// ```text
 /// pub fn api() -> Api<App> {
-///     Api::new("Function Runner API", "Save functions and run them.", web::style::FASTAPI)
+///     Api::new("Function Runner API", "Save functions and run them.", STYLE)
 ///         .route(routes!(users::me::me))
 ///         .idempotent(routes!(workspaces::create::create))
 /// }
@@ -93,6 +93,11 @@ where
         }
         self.doc.components.get_or_insert_default().schemas.extend(schemas);
         self
+    }
+
+    /// How it words its errors.
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// The OpenAPI document of these routes.

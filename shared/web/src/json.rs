@@ -1,7 +1,7 @@
 //! Reading JSON that a stranger wrote, and answering with our own.
 
 use axum::response::{IntoResponse, Response};
-use domain::{Fault, Loc, limits};
+use domain::{Fault, Part, Rule, limits};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use serde::de::IgnoredAny;
@@ -28,7 +28,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// Parses a request's body, or says where it stops being JSON: `json_invalid` at `["body", characters before]`.
+/// Parses a request's body, or says where it stops being JSON.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, Fault> {
     read(checked_text(bytes)?)
 }
@@ -44,15 +44,15 @@ pub(crate) fn check(bytes: &[u8]) -> Result<&str, Fault> {
 fn checked_text(bytes: &[u8]) -> Result<&str, Fault> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        invalid(String::from_utf8_lossy(valid).chars().count())
+        let position = String::from_utf8_lossy(valid).chars().count();
+        Fault::new(Part::Body, Rule::Json { position })
     })?;
     match too_deep(bytes) {
         None => Ok(text),
-        Some(offset) => Err(Fault::new(
-            position(text, offset),
-            "json_invalid",
-            format!("JSON decode error: nested more than {} levels deep", limits::JSON_DEPTH),
-        )),
+        Some(offset) => {
+            let rule = Rule::JsonDepth { position: position(text, offset), max: limits::JSON_DEPTH };
+            Err(Fault::new(Part::Body, rule))
+        }
     }
 }
 
@@ -64,17 +64,13 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
         let before: usize =
             text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let offset = before + error.column().saturating_sub(1);
-        Fault::new(position(text, offset), "json_invalid", "JSON decode error")
+        Fault::new(Part::Body, Rule::Json { position: position(text, offset) })
     })
 }
 
-fn invalid(characters: usize) -> Fault {
-    Fault::new([Loc::from("body"), Loc::Index(characters)], "json_invalid", "JSON decode error")
-}
-
-/// `["body", n]`, n counted in characters as Python counts.
-fn position(text: &str, offset: usize) -> [Loc; 2] {
-    [Loc::from("body"), Loc::Index(text.char_indices().take_while(|(at, _)| *at < offset).count())]
+/// How many characters are before this byte, as Python counts them.
+fn position(text: &str, offset: usize) -> usize {
+    text.char_indices().take_while(|(at, _)| *at < offset).count()
 }
 
 /// Where the nesting first goes beyond the limit, if it does.
@@ -121,7 +117,8 @@ mod tests {
         assert!(check(nested(limits::JSON_DEPTH).as_bytes()).is_ok());
         for depth in [limits::JSON_DEPTH + 1, 10_000, 1_000_000] {
             let fault = parse(nested(depth).as_bytes()).unwrap_err();
-            assert_eq!(fault.loc, [Loc::from("body"), Loc::Index(limits::JSON_DEPTH)]);
+            let max = limits::JSON_DEPTH;
+            assert_eq!(fault, Fault::new(Part::Body, Rule::JsonDepth { position: max, max }));
             assert!(check(nested(depth).as_bytes()).is_err());
         }
         let brackets_in_text = format!("\"{}\\\"{}\"", "[".repeat(500), "{".repeat(500));
@@ -130,8 +127,8 @@ mod tests {
 
     #[test]
     fn faults_point_at_characters() {
-        let at = |bytes: &[u8]| match parse(bytes).unwrap_err().loc.pop() {
-            Some(Loc::Index(at)) => at,
+        let at = |bytes: &[u8]| match parse(bytes).unwrap_err().rule {
+            Rule::Json { position } => position,
             other => panic!("{other:?}"),
         };
         assert_eq!(at(b"{\"a\": x}"), 6);

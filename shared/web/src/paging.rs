@@ -1,6 +1,6 @@
 //! `limit` and `cursor`, the same for every list.
 
-use domain::{Fault, limits};
+use domain::{Fault, Field, Rule, limits};
 use http::HeaderValue;
 use ports::Position;
 use serde::Deserialize;
@@ -56,12 +56,7 @@ impl List<'_> {
     /// Likewise, in an API that tells every 400 by its field.
     pub fn page_or_fault(&self) -> Result<app::PageRequest> {
         self.page().map_err(|_| {
-            let fault = Fault::new(
-                ["query", "cursor"],
-                "value_error",
-                "Input should be a cursor that this list gave",
-            );
-            domain::Error::invalid(vec![fault]).into()
+            domain::Error::invalid(vec![Fault::new(Field::query("cursor"), Rule::Cursor)]).into()
         })
     }
 

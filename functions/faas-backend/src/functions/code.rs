@@ -1,21 +1,20 @@
 //! Code as it travels: Base64 of UTF-8.
 
 use app::base64;
-use domain::{Fault, limits};
+use domain::fault::Content;
+use domain::{Fault, Field, Rule, limits};
 
 /// The source that this text is the Base64 of.
 pub(super) fn decoded(text: &str) -> Result<String, Fault> {
-    let fault = |kind, msg: &str| Fault::new(["body", "code"], kind, msg);
-    let bytes = base64::decoded(text)
-        .map_err(|error| fault("base64", &format!("Code should be Base64 of the source: {error}")))?;
+    let fault = |rule| Fault::new(Field::body("code"), rule);
+    let bytes =
+        base64::decoded(text).map_err(|error| fault(Rule::CodeBase64 { reason: error.to_string() }))?;
     if bytes.len() > limits::CODE {
-        let msg = format!("Code should have at most {} bytes, and has {}", limits::CODE, bytes.len());
-        return Err(fault("string_too_long", &msg));
+        let (of, max, count) = (Content::Code, limits::CODE, bytes.len());
+        return Err(fault(Rule::MaxBytes { of, max, count }));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        fault("string_unicode", &format!("Code should be UTF-8; byte {at} of it is not"))
-    })
+    String::from_utf8(bytes)
+        .map_err(|error| fault(Rule::CodeUtf8 { position: error.utf8_error().valid_up_to() }))
 }
 
 /// The Base64 of a source.
@@ -42,11 +41,14 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_or_no_text_is_told_so() {
-        for (text, kind) in [("!", "base64"), ("YQ==YQ==", "base64"), ("/w==", "string_unicode")] {
-            assert_eq!(decoded(text).map_err(|fault| fault.kind), Err(kind), "{text}");
+        let broken = |text| decoded(text).map_err(|fault| fault.rule);
+        for text in ["!", "YQ==YQ=="] {
+            assert!(matches!(broken(text), Err(Rule::CodeBase64 { .. })), "{text}");
         }
+        assert_eq!(broken("/w=="), Err(Rule::CodeUtf8 { position: 0 }));
         let large = "x".repeat(limits::CODE);
         assert_eq!(decoded(&encoded(&large)).as_deref(), Ok(&*large));
-        assert_eq!(decoded(&encoded(&(large + "x"))).map_err(|fault| fault.kind), Err("string_too_long"));
+        let too_large = Rule::MaxBytes { of: Content::Code, max: limits::CODE, count: limits::CODE + 1 };
+        assert_eq!(broken(&encoded(&(large + "x"))), Err(too_large));
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
-use super::{ExecutionType, Function, HttpMethod, RuntimeLabel, WorkspacePath, code, in_our_words, rename};
+use super::{ExecutionType, Function, HttpMethod, RuntimeLabel, WorkspacePath, code};
 
 /// A function to create.
 #[derive(Deserialize, ToSchema)]
@@ -69,7 +69,6 @@ pub(super) fn extra(fields: &Fields<'_>) -> Vec<Fault> {
     }
     let environment = fields.get("environmentVariables").cloned();
     found.extend(faults(environment.and_then(|all| serde_json::from_value(all).ok()).as_ref()));
-    found.iter_mut().for_each(rename);
     found
 }
 
@@ -115,6 +114,6 @@ pub async fn create(
             ..defaults
         },
     };
-    let function = state.app.create_function(caller.user_id, new).await.map_err(in_our_words)?;
+    let function = state.app.create_function(caller.user_id, new).await?;
     Ok((StatusCode::CREATED, Json(Function::one(&state, &base, function).await?)))
 }

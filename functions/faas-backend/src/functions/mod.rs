@@ -11,7 +11,7 @@ pub mod update;
 use std::collections::BTreeMap;
 
 use app::environment::MASK;
-use domain::{Error, FunctionId, Kind, Loc, Timestamp, WorkspaceId};
+use domain::{Error, FunctionId, Timestamp, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::openapi::extensions::Extensions;
@@ -273,21 +273,5 @@ impl Function {
     async fn one(state: &AppState, base: &str, function: domain::Function) -> Result<Self> {
         let shown = Self::all(state, base, vec![function]).await?.pop();
         Ok(shown.ok_or_else(|| Error::internal("a function was asked for and none came"))?)
-    }
-}
-
-/// The use cases speak of `environment`; here that field has another name.
-fn in_our_words(mut error: Error) -> Error {
-    if let Kind::Invalid(faults) = &mut error.kind {
-        faults.iter_mut().for_each(rename);
-    }
-    error
-}
-
-fn rename(fault: &mut domain::Fault) {
-    for step in fault.loc.iter_mut().skip(1).take(1) {
-        if matches!(step, Loc::Field(name) if name == "environment") {
-            *step = "environmentVariables".into();
-        }
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
-use super::{ExecutionType, Function, FunctionPath, HttpMethod, RuntimeLabel, code, create, in_our_words};
+use super::{ExecutionType, Function, FunctionPath, HttpMethod, RuntimeLabel, code, create};
 
 /// On or off.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -103,6 +103,6 @@ pub async fn update(
         environment: body.environment_variables,
         ..FunctionChanges::default()
     };
-    let function = state.app.update_function(caller.user_id, function.id, changes).await;
-    Ok(Json(Function::one(&state, &base, function.map_err(in_our_words)?).await?))
+    let function = state.app.update_function(caller.user_id, function.id, changes).await?;
+    Ok(Json(Function::one(&state, &base, function).await?))
 }

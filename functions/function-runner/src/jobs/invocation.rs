@@ -1,6 +1,6 @@
 //! What whoever invokes a function is answered.
 
-use app::invocations::{Invoked, location};
+use app::invocations::Invoked;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
@@ -51,7 +51,7 @@ pub(crate) fn answer(invoked: Invoked) -> Result<Response> {
         cold_start: job.cold_start,
     };
     Ok(match accepted {
-        true => (StatusCode::ACCEPTED, [(LOCATION, location(job.id))], Json(body)).into_response(),
+        true => (StatusCode::ACCEPTED, [(LOCATION, super::location(job.id))], Json(body)).into_response(),
         false => Json(body).into_response(),
     })
 }

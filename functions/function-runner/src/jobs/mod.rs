@@ -145,3 +145,8 @@ pub(crate) fn raw(text: Option<String>) -> Result<Option<Box<RawValue>>> {
 pub(crate) fn millis(micros: u64) -> f64 {
     micros as f64 / 1000.0
 }
+
+/// Where a job is shown.
+pub(crate) fn location(job: JobId) -> String {
+    format!("/jobs/{job}")
+}

@@ -1,17 +1,20 @@
 //! `ANY /run/{workspace_id}/{endpoint}`
 
-use app::http_trigger::{Bearer, Request};
+use app::http_trigger::{Bearer, Request, Triggered};
 use axum::Extension;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::WorkspaceId;
-use http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue};
+use domain::{Job, WorkspaceId};
+use http::header::{CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
+use serde_json::json;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use web::{AppState, AsWritten, BearerToken, PathBody, RawBody, RequestId, Result, Source};
+use web::{AppState, AsWritten, BearerToken, Json, PathBody, RawBody, RequestId, Result, Source};
+
+use crate::jobs::location;
 
 /// Names a trigger.
 #[derive(Deserialize, IntoParams)]
@@ -73,8 +76,13 @@ pub async fn trigger(
         Some(token) => state.web.tokens.verify(token).map_or(Bearer::Key(token), Bearer::User),
         None => Bearer::Nobody,
     };
-    let answered = state.app.trigger(workspace, &endpoint, bearer, request).await?;
-    Ok(response(answered))
+    let mut response = match state.app.trigger(workspace, &endpoint, bearer, request).await? {
+        Triggered::Responded(response) => sent(response),
+        Triggered::Accepted(job) => accepted(&job),
+        Triggered::Failed(job) => failed(&job, &request_id),
+    };
+    response.headers_mut().append(CONTENT_SECURITY_POLICY, SANDBOX);
+    Ok(response)
 }
 
 /// A header's value as text: what isn't UTF-8 is read as Latin-1, as HTTP once had it.
@@ -85,7 +93,8 @@ fn text(value: &HeaderValue) -> String {
     }
 }
 
-fn response(answered: app::http_trigger::Response) -> Response {
+/// The response of the function itself.
+fn sent(answered: app::http_trigger::Response) -> Response {
     let mut response = HttpBody::from(answered.body).into_response();
     *response.status_mut() = StatusCode::from_u16(answered.status).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = response.headers_mut();
@@ -96,6 +105,20 @@ fn response(answered: app::http_trigger::Response) -> Response {
             headers.append(name, value);
         }
     }
-    headers.append(CONTENT_SECURITY_POLICY, SANDBOX);
     response
+}
+
+fn accepted(job: &Job) -> Response {
+    let body = json!({ "job_id": job.id, "status": job.status.as_str() });
+    (StatusCode::ACCEPTED, [(LOCATION, location(job.id))], Json(body)).into_response()
+}
+
+/// What a caller of a trigger hears of a run that failed: not why, since that may be anyone.
+fn failed(job: &Job, request_id: &RequestId) -> Response {
+    let text = "The function failed. Its owner finds the reason in the job";
+    let body = json!({
+        "detail": text, "message": text, "code": "FUNCTION_FAILED", "job_id": job.id,
+        "request_id": request_id.as_str(),
+    });
+    (StatusCode::BAD_GATEWAY, Json(body)).into_response()
 }

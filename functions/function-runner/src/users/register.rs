@@ -2,7 +2,8 @@
 
 use app::users::NewUser;
 use axum::extract::State;
-use domain::Fault;
+use domain::fault::Content;
+use domain::{Fault, Field, Rule};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use web::{AppState, Body, Fields, Input, Json, Result, Source};
@@ -26,10 +27,9 @@ pub struct UserCreate {
 
 impl Input for UserCreate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
-        let is_long = fields.text("password").is_some_and(|password| password.len() > 1024);
-        let fault =
-            || Fault::new(["body", "password"], "string_too_long", "A password may have at most 1024 bytes");
-        is_long.then(fault).into_iter().collect()
+        let bytes = fields.text("password").map(str::len).filter(|bytes| *bytes > 1024);
+        let rule = |count| Rule::MaxBytes { of: Content::Password, max: 1024, count };
+        bytes.map(|count| Fault::new(Field::body("password"), rule(count))).into_iter().collect()
     }
 }
 

@@ -17,7 +17,7 @@ const HANDLER_PY: &str = "\ndef handler(event):\n    return 1\n";
 const HANDLER_JS: &str = "\nvar handler = (event) => 1;\n";
 
 fn draft(language: Language, code: &str) -> Draft<'_> {
-    Draft { user_id: Some(UserId(1)), language, code }
+    Draft { user_id: UserId(1), language, code, waits: true }
 }
 
 async fn check(kit: &Kit, language: Language, code: &str) -> Result<Checked, CodeFault> {
@@ -154,7 +154,7 @@ async fn nobody_checks_for_everybody() {
         tokio::spawn(async move { pool.check(draft(Language::Python, &slow)).await })
     });
     let greedy: Vec<_> = greedy.collect();
-    let other = Draft { user_id: Some(UserId(2)), ..draft(Language::Python, HANDLER_PY) };
+    let other = Draft { user_id: UserId(2), ..draft(Language::Python, HANDLER_PY) };
     for _ in 0..5 {
         assert!(kit.pool.check(other).await.unwrap().is_ok());
     }
@@ -176,14 +176,14 @@ async fn what_is_refused_anyway_is_told_now_or_not_at_all() {
     let pool = kit.pool.clone();
     let long = tokio::spawn(async move {
         loop {
-            let asked = pool.check(Draft { user_id: None, ..draft(Language::Python, &slow) }).await;
+            let asked = pool.check(Draft { waits: false, ..draft(Language::Python, &slow) }).await;
             if !matches!(asked, Err(RuntimeError::Busy { .. })) {
                 return asked;
             }
             tokio::task::yield_now().await;
         }
     });
-    let quick = Draft { user_id: None, ..draft(Language::Python, HANDLER_PY) };
+    let quick = Draft { waits: false, ..draft(Language::Python, HANDLER_PY) };
     loop {
         let asked = kit.pool.check(quick).await;
         assert!(!long.is_finished(), "it waited for the other: {asked:?}");
@@ -191,8 +191,9 @@ async fn what_is_refused_anyway_is_told_now_or_not_at_all() {
             break;
         }
     }
-    // Whoever would be saved has a place.
-    assert!(check(&kit, Language::Python, HANDLER_PY).await.is_ok());
+    // Another user has a place of their own.
+    let other = Draft { user_id: UserId(2), ..quick };
+    assert!(kit.pool.check(other).await.unwrap().is_ok());
     assert!(long.await.unwrap().unwrap().is_err());
 }
 

@@ -82,7 +82,7 @@ pub(super) fn answer(reason: Reason) -> Bytes {
     let (id, error) = (RequestId::random(), reason.error());
     let status = reason.status();
     info!(target: "web", request_id = id.as_str(), status, code = error.code, "a request could not be read");
-    let body: Body = (web::style::FASTAPI.render)(&error, id.as_str()).into_body();
+    let body: Body = (catalogue::STYLE.render)(&error, id.as_str()).into_body();
     let body =
         body.collect().now_or_never().and_then(Result::ok).map(|body| body.to_bytes()).unwrap_or_default();
     let head = format!(

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use domain::function::Checked;
-use domain::{Error, Fault, Function, FunctionId, Language, Result, UserId, Version, limits};
+use domain::{
+    Attribute, Error, Fault, Function, FunctionId, Language, Result, Rule, UserId, Version, limits,
+};
+use ports::Draft;
 use store::uploads::Upload;
 
 use crate::checks::Source;
@@ -47,7 +50,10 @@ impl App {
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
         let code = self.code(&version).await?;
         // It may have been saved when another interpreter was there.
-        let refused = self.verdict(Some(caller), version.language, &code).await?.err();
+        let refused = self
+            .verdict(Draft { user_id: caller, language: version.language, code: &code, waits: true })
+            .await?
+            .err();
         let number = version.version;
         let mut after = before.clone();
         after.current = version;
@@ -56,8 +62,8 @@ impl App {
             refused => refused,
         };
         if let Some(fault) = refused {
-            let msg = format!("Version {number} can't run: {fault}");
-            return Err(Error::invalid(vec![Fault::new(["body", "version"], "value_error", msg)]));
+            let rule = Rule::VersionCode { version: number, fault };
+            return Err(Error::invalid(vec![Fault::new(Attribute::Version, rule)]));
         }
         self.store_changed(before, after, None).await
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::function::HTTP_METHODS;
 use domain::{AuthKey, Error, Function, Job, Kind, Result, UserId, WorkspaceId};
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::functions::not_found;
 
 use crate::App;
@@ -84,6 +84,17 @@ pub struct Response {
     pub body: Bytes,
 }
 
+/// What came of a request to a trigger.
+#[derive(Clone, Debug)]
+pub enum Triggered {
+    /// The handler's result is this response.
+    Responded(Response),
+    /// The run is queued, or still goes on.
+    Accepted(Box<Job>),
+    /// The run failed, or its result can't be a response. Why is for the function's owner, and a caller may be anyone.
+    Failed(Box<Job>),
+}
+
 impl App {
     /// Answers a request to `endpoint` from whoever `bearer` is. Unless the function is public, 401 without a good key and
     /// 404 for one of another workspace or another user; 404 if nothing is there, 405 for a method that it does not answer
@@ -94,7 +105,7 @@ impl App {
         endpoint: &str,
         bearer: Bearer<'_>,
         request: Request,
-    ) -> Result<Response> {
+    ) -> Result<Triggered> {
         let key = match bearer {
             Bearer::Key(key) => Some(key),
             Bearer::User(_) | Bearer::Nobody => None,
@@ -114,11 +125,11 @@ impl App {
         let event = event(&request, self.clock.now());
         let event = Bytes::from(serde_json::to_vec(&event).map_err(Error::internal)?);
         Ok(match self.invoke(function, event, true).await? {
-            Invoked::Accepted(job) => accepted(&job),
+            Invoked::Accepted(job) => Triggered::Accepted(job),
             Invoked::Ran(ran) => {
                 let Ran { job, output, response: at_hand, .. } = *ran;
-                let sent = at_hand.or_else(|| response(&output?).ok());
-                sent.unwrap_or_else(|| failed(&job, &request.request_id))
+                let response = at_hand.or_else(|| response(&output?).ok());
+                response.map_or_else(|| Triggered::Failed(Box::new(job)), Triggered::Responded)
             }
         })
     }
@@ -156,24 +167,4 @@ fn check_method(function: &Function, method: &str) -> Result<()> {
     let methods = function.http_methods.clone().unwrap_or_else(all);
     let message = format!("This function accepts only {}", methods.join(", "));
     Err(Error::new(Kind::MethodNotAllowed(methods), "METHOD_NOT_ALLOWED", message))
-}
-
-fn accepted(job: &Job) -> Response {
-    let mut response = json_response(202, &json!({"job_id": job.id, "status": job.status.as_str()}));
-    response.headers.push(("location".into(), crate::invocations::location(job.id)));
-    response
-}
-
-/// What a caller of a trigger hears of a run that failed: not why, since that may be anyone.
-fn failed(job: &Job, request_id: &str) -> Response {
-    let text = "The function failed. Its owner finds the reason in the job";
-    let body = json!({
-        "detail": text, "message": text, "code": "FUNCTION_FAILED", "job_id": job.id, "request_id": request_id
-    });
-    json_response(502, &body)
-}
-
-fn json_response(status: u16, body: &Value) -> Response {
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Response { status, headers, body: body.to_string().into() }
 }

@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::extract::params;
+use crate::extract::{Caller, params};
 use crate::layers::body::read;
 use crate::validate::{self, Input};
 use crate::{AppState, Error, json};
@@ -39,16 +39,21 @@ impl<T: Input> FromBody for T {
     }
 }
 
-/// Reads a body. Where it is at fault, what is wrong with the code in it is told too.
-async fn read_as<T: FromBody>(bytes: Bytes, state: &(dyn Any + Send + Sync)) -> Result<T, Vec<Fault>> {
+/// Reads a body. Where it is at fault, what is wrong with the code in it is told too, if the caller is known: how much
+/// code is checked at once is bounded for each of them.
+async fn read_as<T: FromBody>(
+    bytes: Bytes,
+    caller: Option<Caller>,
+    state: &(dyn Any + Send + Sync),
+) -> Result<T, Vec<Fault>> {
     let mut faults = match T::from_body(bytes.clone()) {
         Ok(body) => return Ok(body),
         Err(faults) => faults,
     };
-    if let Some(state) = state.downcast_ref::<AppState>()
+    if let (Some(Caller { user_id }), Some(state)) = (caller, state.downcast_ref::<AppState>())
         && let Some((language, code)) = T::code_in(&bytes, &faults)
     {
-        faults.extend(state.app.code_faults(language, code).await);
+        faults.extend(state.app.code_faults(user_id, language, &code).await);
     }
     Err(faults)
 }
@@ -115,8 +120,9 @@ impl<S: Send + Sync + 'static, T: FromBody> FromRequest<S> for Body<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let caller = request.extensions().get().copied();
         let bytes = read(request.into_body()).await?;
-        read_as(bytes, state).await.map(Self).map_err(|faults| domain::Error::invalid(faults).into())
+        read_as(bytes, caller, state).await.map(Self).map_err(|faults| domain::Error::invalid(faults).into())
     }
 }
 
@@ -141,7 +147,8 @@ where
         let (mut parts, body) = request.into_parts();
         let bytes = read(body).await?;
         let path = params::path(&mut parts).await;
-        let body = read_as(bytes, state).await;
+        let caller = parts.extensions.get().copied();
+        let body = read_as(bytes, caller, state).await;
         params::both(path, body).map(|(path, body)| Self { path, body })
     }
 }

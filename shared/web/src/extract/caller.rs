@@ -26,8 +26,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let user = bearer(parts).and_then(|token| Web::from_ref(state).tokens.verify(token));
-        user.map(|user_id| Self { user_id })
-            .ok_or_else(|| domain::Error::unauthenticated(NO_CREDENTIALS).into())
+        let user_id = user.ok_or_else(|| domain::Error::unauthenticated(NO_CREDENTIALS))?;
+        let caller = Self { user_id };
+        // Whatever is extracted after this knows whom it is for.
+        parts.extensions.insert(caller);
+        Ok(caller)
     }
 }
 

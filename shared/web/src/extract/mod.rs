@@ -15,5 +15,5 @@ pub use source::Source;
 
 pub(crate) use caller::bearer;
 
-/// FastAPI's words for a caller that it doesn't know.
+/// What a caller hears whom nobody knows.
 const NO_CREDENTIALS: &str = "Could not validate credentials";

@@ -1,7 +1,7 @@
 //! Parameters of paths and queries.
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::Fault;
+use domain::{Fault, Part, Rule};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
@@ -9,11 +9,11 @@ use utoipa::IntoParams;
 use crate::Error;
 use crate::validate;
 
-/// A path's parameters, checked by their `IntoParams` schema. Faults are at `["path", name]`.
+/// A path's parameters, checked by their `IntoParams` schema.
 #[derive(Clone, Debug)]
 pub struct Path<T>(pub T);
 
-/// A query's parameters, checked by their `IntoParams` schema. Faults are at `["query", name]`.
+/// A query's parameters, checked by their `IntoParams` schema.
 #[derive(Clone, Debug)]
 pub struct Query<T>(pub T);
 
@@ -30,9 +30,9 @@ pub(super) async fn path<T>(parts: &mut Parts) -> Result<T, Vec<Fault>>
 where
     T: DeserializeOwned + IntoParams + 'static,
 {
-    let unreadable = |_| vec![Fault::new(["path"], "string_unicode", "Input should be valid UTF-8 text")];
+    let unreadable = |_| vec![Fault::new(Part::Path, Rule::Utf8)];
     let raw = RawPathParams::from_request_parts(parts, &()).await.map_err(unreadable)?;
-    validate::params("path", raw.iter().map(|(name, text)| (name.to_owned(), text.to_owned())))
+    validate::params(Part::Path, raw.iter().map(|(name, text)| (name.to_owned(), text.to_owned())))
 }
 
 fn query<T>(parts: &Parts) -> Result<T, Vec<Fault>>
@@ -42,7 +42,7 @@ where
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
         .map(|axum::extract::Query(pairs)| pairs)
         .unwrap_or_default();
-    validate::params("query", pairs)
+    validate::params(Part::Query, pairs)
 }
 
 /// Both, or the faults of both.

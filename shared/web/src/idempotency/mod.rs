@@ -14,7 +14,7 @@ mod seal;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use domain::{Fault, Kind};
+use domain::{Fault, Field, Kind, Rule};
 use futures::TryFutureExt;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName};
@@ -46,13 +46,12 @@ where
         return Ok(run(request).await);
     };
     let (parts, body) = request.into_parts();
-    let key_of_workspace =
-        bearer(&parts).filter(|token| web.tokens.verify(token).is_none()).map(str::to_owned);
-    let caller = match bearer(&parts).map(|token| (token, web.tokens.verify(token))) {
-        None => format!("source:{}{}", Source::of(&parts, web).network(), told_apart(&parts.headers)),
-        Some((_, Some(user))) => format!("user:{user}"),
+    let (caller, key_of_workspace) = match bearer(&parts).map(|token| (token, web.tokens.verify(token))) {
+        None => (format!("source:{}{}", Source::of(&parts, web).network(), told_apart(&parts.headers)), None),
+        Some((_, Some(user))) => (format!("user:{user}"), None),
         Some((token, None)) => {
-            format!("bearer:{}{}", hex(&sha256(token.as_bytes())), told_apart(&parts.headers))
+            let caller = format!("bearer:{}{}", hex(&sha256(token.as_bytes())), told_apart(&parts.headers));
+            (caller, Some(token.to_owned()))
         }
     };
     let body = read(body).await.map_err(IntoResponse::into_response)?;
@@ -114,8 +113,8 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
     match sane {
         Some(key) => Ok(Some(key.to_owned())),
         None => {
-            let pattern = "String should be one key of 1 to 255 printable ASCII characters";
-            let fault = Fault::new(["header", KEY], "string_pattern_mismatch", pattern);
+            let says = "be one key of 1 to 255 printable ASCII characters";
+            let fault = Fault::new(Field::header(KEY), Rule::Pattern(says.to_owned()));
             Err(domain::Error::invalid(vec![fault]).into())
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::Route as Handler;
-use domain::{Kind, Loc};
+use domain::{Field, Kind, Part, Step};
 use futures::FutureExt;
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -97,9 +97,9 @@ impl Around {
     /// The error instead, where a path's parameter is at fault and the API says that nothing is there.
     fn no_such(&self, error: &domain::Error) -> Option<domain::Error> {
         let (no_such, Kind::Invalid(faults)) = (self.style.no_such?, &error.kind) else { return None };
-        faults.iter().find_map(|fault| match fault.loc.as_slice() {
-            [Loc::Field(place), rest @ ..] if place == "path" => Some(match rest {
-                [Loc::Field(parameter), ..] => no_such(parameter),
+        faults.iter().find_map(|fault| match &fault.field {
+            Field::Request(Part::Path, steps) => Some(match steps.first() {
+                Some(Step::Name(parameter)) => no_such(parameter),
                 _ => no_such(""),
             }),
             _ => None,

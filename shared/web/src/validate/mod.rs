@@ -3,7 +3,7 @@
 //! the value into the type.
 
 mod check;
-mod rule;
+mod schema;
 #[cfg(test)]
 mod tests;
 
@@ -11,15 +11,15 @@ use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use domain::{Fault, Language, Loc};
+use domain::{Fault, Language, Part, Rule};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-pub use rule::{FORM, SAYS};
+pub use schema::{FORM, SAYS};
 
 use check::{Mode, Walk};
-use rule::Rule;
+use schema::Schema;
 
 /// A request body: what derives `Deserialize` and `ToSchema`, and says which rules no schema can.
 ///
@@ -61,8 +61,7 @@ impl<'a> Fields<'a> {
 
     /// A field, if it is there, not null, and no fault was found in it.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
-        let is_at_fault =
-            |fault: &Fault| matches!(fault.loc.get(1), Some(Loc::Field(field)) if field == name);
+        let is_at_fault = |fault: &Fault| fault.field.name_in_body() == Some(name);
         self.map.get(name).filter(|value| !value.is_null() && !self.faults.iter().any(is_at_fault))
     }
 
@@ -83,14 +82,14 @@ pub fn body<T: Input>(mut value: Value) -> Result<T, Vec<Fault>> {
     if value.is_null() {
         return Err(vec![missing_body()]);
     }
-    let mut walk = Walk::new(Mode::Json, "body");
-    walk.value(&mut value, &rule_of::<T>(Rule::of::<T>));
+    let mut walk = Walk::new(Mode::Json, Part::Body);
+    walk.value(&mut value, &schema_of::<T>(Schema::of::<T>));
     let mut faults = walk.faults();
     if let Value::Object(map) = &value {
         let extra = T::extra(&Fields { map, faults: &faults });
         faults.extend(extra);
     }
-    read("body", value, faults)
+    read(Part::Body, value, faults)
 }
 
 /// The [code](Input::code) in a body that these faults were found in.
@@ -100,25 +99,22 @@ pub(crate) fn code_in<T: Input>(value: &Value, faults: &[Fault]) -> Option<(Lang
 
 /// A required body that isn't there.
 pub(crate) fn missing_body() -> Fault {
-    Fault::new(["body"], "missing", "Field required")
+    Fault::new(Part::Body, Rule::Required)
 }
 
-/// Checks the parameters of a path or a query (`place`) and reads them into their type. Of a name given twice, the last
+/// Checks the parameters of a path or a query (`part`) and reads them into their type. Of a name given twice, the last
 /// counts; names that the type doesn't know are ignored.
-pub fn params<T>(
-    place: &'static str,
-    pairs: impl IntoIterator<Item = (String, String)>,
-) -> Result<T, Vec<Fault>>
+pub fn params<T>(part: Part, pairs: impl IntoIterator<Item = (String, String)>) -> Result<T, Vec<Fault>>
 where
     T: DeserializeOwned + IntoParams + 'static,
 {
     let mut value = pairs.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
-    let mut walk = Walk::new(Mode::Text, place);
-    walk.value(&mut value, &rule_of::<T>(Rule::of_params::<T>));
-    read(place, value, walk.faults())
+    let mut walk = Walk::new(Mode::Text, part);
+    walk.value(&mut value, &schema_of::<T>(Schema::of_params::<T>));
+    read(part, value, walk.faults())
 }
 
-fn read<T: DeserializeOwned>(place: &str, value: Value, faults: Vec<Fault>) -> Result<T, Vec<Fault>> {
+fn read<T: DeserializeOwned>(part: Part, value: Value, faults: Vec<Fault>) -> Result<T, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -126,20 +122,23 @@ fn read<T: DeserializeOwned>(place: &str, value: Value, faults: Vec<Fault>) -> R
         // A schema that promises more than its type reads is a defect of ours; the caller's value is still what can't
         // be taken. The text of the error may hold the value, so it goes to the log only.
         tracing::error!(target: "web::validate", r#type = std::any::type_name::<T>(), %error, "schema and type differ");
-        vec![Fault::new([place], "value_error", "Value error, the input can't be read")]
+        vec![Fault::new(part, Rule::Readable)]
     })
 }
 
-/// The rule of a type, compiled when it is first asked for.
-fn rule_of<T: 'static>(compile: fn() -> Rule) -> Arc<Rule> {
-    static RULES: RwLock<Option<HashMap<TypeId, Arc<Rule>>>> = RwLock::new(None);
+/// The schema of a type, compiled when it is first asked for.
+fn schema_of<T: 'static>(compile: fn() -> Schema) -> Arc<Schema> {
+    static SCHEMAS: RwLock<Option<HashMap<TypeId, Arc<Schema>>>> = RwLock::new(None);
     let id = TypeId::of::<T>();
-    if let Some(rule) =
-        RULES.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|rules| rules.get(&id))
-    {
-        return rule.clone();
-    }
-    let rule = Arc::new(compile());
-    RULES.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(id, rule.clone());
-    rule
+    let known =
+        SCHEMAS.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|all| all.get(&id).cloned());
+    known.unwrap_or_else(|| {
+        let schema = Arc::new(compile());
+        SCHEMAS
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_default()
+            .insert(id, schema.clone());
+        schema
+    })
 }

@@ -8,8 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use domain::Kind;
-use domain::error::Fault;
+use domain::{Fault, Field, Kind, Rule};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -22,6 +21,8 @@ use web::{
 };
 
 use std::sync::Arc;
+
+use super::style::STYLE;
 
 #[derive(Clone)]
 pub struct App {
@@ -44,7 +45,7 @@ pub struct Shelf {
 }
 
 pub fn api() -> Api<App> {
-    Api::new("Books", "One of everything.", web::style::FASTAPI)
+    Api::new("Books", "One of everything.", STYLE)
         .idempotent(routes!(create))
         .route(routes!(list))
         .route(routes!(read, replace))
@@ -66,7 +67,7 @@ struct BookCreate {
 impl Input for BookCreate {
     fn extra(fields: &Fields<'_>) -> Vec<Fault> {
         let banned = fields.text("title").is_some_and(|title| title == "Necronomicon");
-        banned.then(|| Fault::new(["body", "title"], "value_error", "not this one")).into_iter().collect()
+        banned.then(|| Fault::new(Field::body("title"), Rule::UnreservedName)).into_iter().collect()
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod memory;
+pub mod style;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -78,7 +79,7 @@ impl Server {
         });
         let shelf = Arc::new(Shelf::default());
         let app = App { web: web.clone(), shelf: shelf.clone() };
-        let router = Site::new(web.clone(), web::style::FASTAPI).api(api::api(), app).docs().into_router();
+        let router = Site::new(web.clone(), style::STYLE).api(api::api(), app).docs().into_router();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

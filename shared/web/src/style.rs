@@ -1,7 +1,4 @@
-//! How an API words its errors.
-
-mod envelope;
-mod fastapi;
+//! How an API words its errors: each API document's crate has a [`Style`]; what all of them have in common is here.
 
 use std::time::Duration;
 
@@ -10,9 +7,6 @@ use domain::{Error, Kind};
 use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use utoipa::openapi::{RefOr, Schema};
-
-pub use envelope::ENVELOPE;
-pub use fastapi::FASTAPI;
 
 /// How an API words its errors, and how OpenAPI shows that.
 #[derive(Clone, Copy)]
@@ -29,9 +23,6 @@ pub struct Style {
     /// of the path's parameter.
     pub no_such: Option<fn(parameter: &str) -> Error>,
 }
-
-/// What a caller reads of a defect or an outage of ours.
-const INTERNAL: &str = "Something went wrong on the server. If you report this, include the request id";
 
 /// The status of a kind of error, the same for every API but for [`Style::invalid_status`].
 pub fn status(kind: &Kind) -> StatusCode {

@@ -1,28 +1,38 @@
-//! Errors in an envelope of their own.
+//! How this API words its errors: in an envelope of its own.
 
 use axum::response::{IntoResponse, Response};
-use domain::{Error, Fault, Kind, Loc};
+use domain::{Attribute, Error, Fault, Field, Kind, Part, Step};
 use http::StatusCode;
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
-
-use super::{INTERNAL, Style, headers, status};
-use crate::Json;
+use web::style::{headers, status};
+use web::{Json, Style};
 
 /// `{"error": {"code", "message", "details"?, "request_id"}}`. What is not valid is 400 `VALIDATION_ERROR`, its first
 /// fault in `details.field` and all of them in `details.errors`.
-pub const ENVELOPE: Style = Style {
+pub(crate) const STYLE: Style = Style {
     render,
     error: || ("ErrorEnvelope", schema()),
     invalid: || ("ErrorEnvelope", schema()),
     invalid_status: StatusCode::BAD_REQUEST,
-    no_such: None,
+    no_such: Some(no_such),
 };
+
+/// What a caller reads of a defect or an outage of ours.
+const INTERNAL: &str = "Something went wrong on the server. If you report this, include the request id";
+
+/// What a caller hears whose path has an id that can't be one: the same as for one that nothing has.
+fn no_such(parameter: &str) -> Error {
+    match parameter {
+        "fn_id" => Error::not_found("Function", "FUNCTION_NOT_FOUND"),
+        _ => Error::not_found("Workspace", "WORKSPACE_NOT_FOUND"),
+    }
+}
 
 fn render(error: &Error, request_id: &str) -> Response {
     let (status, code) = match &error.kind {
-        Kind::Invalid(_) => (ENVELOPE.invalid_status, "VALIDATION_ERROR"),
+        Kind::Invalid(_) => (STYLE.invalid_status, "VALIDATION_ERROR"),
         kind => (status(kind), code(kind)),
     };
     let (message, details) = match &error.kind {
@@ -60,25 +70,38 @@ fn code(kind: &Kind) -> &'static str {
 
 fn described(faults: &[Fault]) -> (String, Option<Value>) {
     let Some(first) = faults.first() else { return ("The request is not valid".to_owned(), None) };
-    let errors: Vec<_> = faults
-        .iter()
-        .map(|fault| json!({ "field": field(fault), "message": fault.msg, "type": fault.kind }))
-        .collect();
-    let message = format!("{}: {}", field(first), first.msg);
-    (message, Some(json!({ "field": field(first), "errors": errors })))
+    let shown = |fault: &Fault| {
+        let (kind, message) = pydantic::words(&fault.rule);
+        json!({ "field": field(&fault.field), "message": message, "type": kind })
+    };
+    let errors: Vec<_> = faults.iter().map(shown).collect();
+    let message = format!("{}: {}", field(&first.field), pydantic::words(&first.rule).1);
+    (message, Some(json!({ "field": field(&first.field), "errors": errors })))
 }
 
 /// The field's name as a caller wrote it: `name`, `environmentVariables.KEY`, `limit`; `body` for the body as a whole.
-fn field(fault: &Fault) -> String {
-    let name = |step: &Loc| match step {
-        Loc::Field(name) => name.clone(),
-        Loc::Index(index) => index.to_string(),
-    };
-    match fault.loc.as_slice() {
-        [] => "body".to_owned(),
-        // A place in a text that is no JSON is no field.
-        [whole] | [whole, Loc::Index(_)] => name(whole),
-        [_, steps @ ..] => steps.iter().map(name).collect::<Vec<_>>().join("."),
+fn field(field: &Field) -> String {
+    match field {
+        Field::Request(part, steps) if steps.is_empty() => match part {
+            Part::Body => "body",
+            Part::Path => "path",
+            Part::Query => "query",
+            Part::Header => "header",
+        }
+        .to_owned(),
+        Field::Request(_, steps) => {
+            let name = |step: &Step| match step {
+                Step::Name(name) => name.clone(),
+                Step::Index(index) => index.to_string(),
+            };
+            steps.iter().map(name).collect::<Vec<_>>().join(".")
+        }
+        Field::Attribute(attribute) => match attribute {
+            Attribute::Code => "code".to_owned(),
+            Attribute::Environment => "environmentVariables".to_owned(),
+            Attribute::Variable(name) => format!("environmentVariables.{name}"),
+            Attribute::Version => "version".to_owned(),
+        },
     }
 }
 
@@ -116,15 +139,32 @@ mod tests {
 
     #[test]
     fn faults_are_named_by_their_field() {
-        for (loc, shown) in [
-            (vec![Loc::from("body"), "name".into()], "name"),
-            (vec!["body".into(), "environmentVariables".into(), "A".into()], "environmentVariables.A"),
-            (vec!["body".into(), "httpMethods".into(), Loc::Index(1)], "httpMethods.1"),
-            (vec!["query".into(), "limit".into()], "limit"),
-            (vec!["body".into(), Loc::Index(7)], "body"),
-            (vec!["body".into()], "body"),
+        let step = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        for (place, shown) in [
+            (Field::body("name"), "name"),
+            (Field::Request(Part::Body, step(&["environmentVariables", "A"])), "environmentVariables.A"),
+            (Field::Request(Part::Body, vec!["httpMethods".into(), Step::Index(1)]), "httpMethods.1"),
+            (Field::query("limit"), "limit"),
+            (Field::header("idempotency-key"), "idempotency-key"),
+            (Part::Body.into(), "body"),
+            (Part::Path.into(), "path"),
+            (Attribute::Code.into(), "code"),
+            (Attribute::Environment.into(), "environmentVariables"),
+            (Attribute::Variable("A".to_owned()).into(), "environmentVariables.A"),
+            (Attribute::Version.into(), "version"),
         ] {
-            assert_eq!(field(&Fault { loc, msg: String::new(), kind: "" }), shown);
+            assert_eq!(field(&place), shown);
+        }
+    }
+
+    #[test]
+    fn every_rule_is_told_in_pydantics_words() {
+        for rule in testkit::rules() {
+            let (kind, said) = pydantic::words(&rule);
+            let (message, details) = described(&[Fault::new(Field::body("name"), rule)]);
+            assert_eq!(message, format!("name: {said}"));
+            let errors = json!([{ "field": "name", "message": said, "type": kind }]);
+            assert_eq!(details, Some(json!({ "field": "name", "errors": errors })));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A schema, made ready to check values by.
+//! A schema of OpenAPI, compiled so that values can be checked by it.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use domain::text::Form;
 use regex_lite::Regex;
 use serde_json::Value;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::{RefOr, Required, Schema};
+use utoipa::openapi::{self, RefOr, Required};
 use utoipa::{IntoParams, ToSchema};
 
 /// On a string's schema: the [`Form`] that it is brought into before it is measured, and kept in.
@@ -16,7 +16,7 @@ pub const SAYS: &str = "x-says";
 
 /// What a value must be.
 #[derive(Debug)]
-pub(super) enum Rule {
+pub(super) enum Schema {
     /// Anything at all.
     Any,
     /// Text, measured in characters.
@@ -32,13 +32,13 @@ pub(super) enum Rule {
     /// One of these texts.
     Enum(Vec<String>),
     /// A list.
-    List { items: Box<Rule>, min: Option<usize>, max: Option<usize> },
+    List { items: Box<Schema>, min: Option<usize>, max: Option<usize> },
     /// Values by any name.
-    Map { values: Box<Rule>, min: Option<usize>, max: Option<usize> },
+    Map { values: Box<Schema>, min: Option<usize>, max: Option<usize> },
     /// Values by these names; others are ignored.
     Object(Vec<Field>),
     /// That, or null.
-    Nullable(Box<Rule>),
+    Nullable(Box<Schema>),
 }
 
 /// A pattern, and what it asks for in words.
@@ -52,13 +52,13 @@ pub(super) struct Pattern {
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: String,
-    pub(super) rule: Rule,
+    pub(super) schema: Schema,
     pub(super) required: bool,
 }
 
 type Named = BTreeMap<String, Value>;
 
-impl Rule {
+impl Schema {
     /// Of a type that derives `ToSchema`.
     ///
     /// # Panics
@@ -76,7 +76,9 @@ impl Rule {
     /// As [`of`](Self::of); and where a parameter's schema is a `$ref` (write `#[param(inline)]`).
     pub(super) fn of_params<T: IntoParams>() -> Self {
         let field = |parameter: Parameter| Field {
-            rule: parameter.schema.map_or(Self::Any, |schema| Self::compile(&plain(&schema), &Named::new())),
+            schema: parameter
+                .schema
+                .map_or(Self::Any, |schema| Self::compile(&plain(&schema), &Named::new())),
             required: parameter.required == Required::True,
             name: parameter.name,
         };
@@ -166,14 +168,14 @@ impl Rule {
         let required = schema.get("required").and_then(Value::as_array);
         let field = |(name, property): (&String, &Value)| Field {
             name: name.clone(),
-            rule: Self::compile(property, named),
+            schema: Self::compile(property, named),
             required: required.is_some_and(|names| names.iter().any(|required| required == name)),
         };
         Self::Object(properties.iter().map(field).collect())
     }
 }
 
-fn plain(schema: &RefOr<Schema>) -> Value {
+fn plain(schema: &RefOr<openapi::Schema>) -> Value {
     serde_json::to_value(schema).expect("a schema is plain JSON")
 }
 
