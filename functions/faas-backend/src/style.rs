@@ -58,6 +58,7 @@ fn code(kind: &Kind) -> &'static str {
         Kind::BadRequest => "BAD_REQUEST",
         Kind::Unprocessable => "UNPROCESSABLE",
         Kind::Unauthenticated => "UNAUTHORIZED",
+        Kind::Forbidden => "FORBIDDEN",
         Kind::NotFound => "NOT_FOUND",
         Kind::Conflict => "CONFLICT",
         Kind::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",

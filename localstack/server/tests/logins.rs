@@ -49,6 +49,10 @@ impl Table for Counting {
         self.read().query(query).await
     }
 
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        self.read().any_partition(prefix).await
+    }
+
     async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {
         self.written().write(writes, durability).await
     }

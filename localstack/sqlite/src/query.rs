@@ -153,7 +153,7 @@ fn ends(sort: &Sort) -> (End, End) {
 
 /// The least string that is greater than all that begin with the prefix; `None` where there is none. UTF-8 sorts as the
 /// characters do.
-fn after_prefix(prefix: &str) -> Option<String> {
+pub(super) fn after_prefix(prefix: &str) -> Option<String> {
     let mut head = prefix.to_owned();
     while let Some(last) = head.pop() {
         // Skips the surrogates, as `char` ranges do.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::fault::Fault;
-use super::query::Search;
+use super::query::{Search, after_prefix};
 use super::request::{Reply, Request};
 use super::{Shared, rows};
 
@@ -114,6 +114,13 @@ impl Table for SqliteTable {
             self.fold().await?;
         }
         self.read(query.limit, move |connection| search.run(connection)).await
+    }
+
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        self.fold().await?;
+        let ends = (prefix.to_owned(), after_prefix(prefix));
+        let any = "SELECT EXISTS (SELECT 1 FROM items WHERE pk >= ?1 AND (?2 IS NULL OR pk < ?2))";
+        self.read(1, move |connection| Ok(connection.query_row(any, ends, |row| row.get(0))?)).await
     }
 
     async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Error, Result, User, UserId, text};
+use domain::{Error, Plan, Result, Role, User, UserId, text};
 use store::logins::{Full, Try};
 use tokio::time::Instant;
 use tracing::warn;
@@ -40,24 +40,27 @@ impl App {
             return Err(Error::too_many(wait, message));
         }
         // Asked first because hashing is dear; the write asks again, and that one counts.
-        if self.store.user_by_name(&new.username).await?.is_some() {
-            return Err(Error::new(
-                domain::Kind::BadRequest,
-                "USERNAME_TAKEN",
-                "Username already registered",
-            ));
+        if self.store.claimed(&new.username, None).await?.username {
+            return Err(store::users::username_taken());
         }
         let password_hash = self.passwords.hash(&new.password).await?;
         let now = self.clock.now();
         let user = User {
             id,
             username: new.username,
+            email: None,
+            role: Role::User,
+            plan: Plan::Free,
+            is_active: true,
+            password_changes: 0,
+            kept_session: None,
+            revision: 1,
             name: text::name(&new.name).into_owned(),
             password_hash,
             created_at: now,
             updated_at: now,
         };
-        self.store.create_user(&user, request::mark()).await?;
+        self.store.create_user(&user, false, request::mark()).await?;
         Ok(user)
     }
 
@@ -74,7 +77,10 @@ impl App {
 
     async fn check_login(&self, source: &str, username: &str, password: &str) -> Result<User> {
         let counted = self.begin_login(source, username).await?;
-        let user = self.store.user_by_name(username).await?;
+        let user = match self.store.user_id_by_login(username).await? {
+            Some(id) => self.store.user(id).await?,
+            None => None,
+        };
         let hash = user.as_ref().map(|user| user.password_hash.as_str());
         let right = self.passwords.verify(password, hash).await?;
         self.store.end_login(counted, right).await?;

@@ -16,6 +16,8 @@ pub enum Kind {
     BadRequest,
     /// No caller, or not one we know.
     Unauthenticated,
+    /// A caller whom we know, and who lacks the right, whatever it is that they ask for.
+    Forbidden,
     /// Not there, or not the caller's: the two are never told apart.
     NotFound,
     /// At odds with what is stored.
@@ -85,6 +87,11 @@ impl Error {
     /// No caller that we know.
     pub fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(Kind::Unauthenticated, "UNAUTHENTICATED", message)
+    }
+
+    /// A caller whom we know, and who lacks the right. `message` says which, and who has it.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, "FORBIDDEN", message)
     }
 
     /// Too much at once.

@@ -32,6 +32,12 @@ pub const PAGE_BYTES: usize = 4 * 1024 * 1024;
 pub const GATEWAY_WAIT: Duration = Duration::from_secs(29);
 /// How long an access token lives.
 pub const ACCESS_TOKEN: Duration = Duration::from_secs(2 * 3600);
+/// How long a refresh token lives, and so a session.
+pub const REFRESH_TOKEN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// An email address, in characters after trimming.
+pub const EMAIL: usize = 254;
+/// A user's API keys that work.
+pub const API_KEYS_PER_USER: usize = 20;
 /// How long an answer is kept for its `Idempotency-Key`.
 pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3600);
 /// How often the platform tries a job again for faults that are its own (house.md, promises).

@@ -18,6 +18,8 @@ pub enum Form {
     Prose,
     /// The path of an HTTP trigger.
     Endpoint,
+    /// An email address.
+    Email,
 }
 
 /// U+200C ZERO WIDTH NON-JOINER and U+200D ZERO WIDTH JOINER: several scripts and emoji need them within words.
@@ -28,12 +30,13 @@ const SELECTORS: [char; 2] = ['\u{fe0e}', '\u{fe0f}'];
 const BLANK: char = '\u{2800}';
 
 impl Form {
-    /// The form that a schema names: `name`, `prose`, `endpoint`.
+    /// The form that a schema names: `name`, `prose`, `endpoint`, `email`.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "name" => Some(Self::Name),
             "prose" => Some(Self::Prose),
             "endpoint" => Some(Self::Endpoint),
+            "email" => Some(Self::Email),
             _ => None,
         }
     }
@@ -41,7 +44,7 @@ impl Form {
     /// The text as it is kept. What has that form already is not copied.
     pub fn apply(self, text: &str) -> Cow<'_, str> {
         match self {
-            Self::Name => name(text),
+            Self::Name | Self::Email => name(text),
             Self::Prose => Cow::Borrowed(text),
             Self::Endpoint => endpoint(text),
         }
@@ -60,8 +63,20 @@ impl Form {
                 .find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
                 .map(Rule::ProseCharacter),
             Self::Endpoint => None,
+            Self::Email => match invisible(text) {
+                Some(c) => Some(format!("{} is not allowed in an email address", described(c))),
+                None if is_email(text) => None,
+                None => Some("An email address has one `@`, and a domain with a dot after it".to_owned()),
+            },
         }
     }
+}
+
+/// Whether it has the shape of an email address. Only a mail that arrives tells whether it is one, and none is sent.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.split_once('@') else { return false };
+    let labels_are_there = domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
+    !local.is_empty() && !domain.contains('@') && labels_are_there && !text.contains(char::is_whitespace)
 }
 
 /// A name as it is kept: trimmed, and in Unicode's normal form C.
@@ -263,6 +278,30 @@ mod tests {
         {
             assert_eq!(Form::Endpoint.apply(written), kept, "{written}");
         }
+    }
+
+    #[test]
+    fn email_addresses_have_one_at_and_a_dot_in_the_domain() {
+        let fault = |text: &str| Form::Email.fault(&Form::Email.apply(text));
+        for good in ["ada@example.com", " a.b+c@x.y ", "김@예시.한국", "\"odd'\"@sub.example.org"] {
+            assert_eq!(fault(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "@",
+            "ada",
+            "ada@example",
+            "@example.com",
+            "a@b@c.d",
+            "a@.com",
+            "a@b.",
+            "a@b..c",
+            "a b@c.d",
+            "a\0@b.c",
+        ] {
+            assert!(fault(bad).is_some(), "{bad}");
+        }
+        assert_eq!(Form::Email.apply(" Ada@Example.com "), "Ada@Example.com");
     }
 
     proptest! {

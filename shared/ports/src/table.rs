@@ -243,6 +243,10 @@ pub trait Table: Send + Sync {
     /// Part of a partition.
     async fn query(&self, query: &Query) -> Result<Page, TableError>;
 
+    /// Whether there is an item whose partition's name begins with this, in ASCII. On DynamoDB this may read the whole table,
+    /// so it is for what is asked once in the life of one.
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError>;
+
     /// Writes all of these, or none: 1 to [`MAX_WRITES`], each about another item. Conditions are about what is stored
     /// before any of them.
     async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError>;

@@ -3,7 +3,12 @@
 //! | what is asked | how it is answered |
 //! |---|---|
 //! | a user by id | `USER#id` / `PROFILE` |
-//! | a user by username | `USERNAME#lower` / `UNIQUE`, then by id |
+//! | a user by username, by email | `USERNAME#lower`, `EMAIL#folded` / `UNIQUE`, then by id |
+//! | has anybody been the first user | `FIRST-ADMIN` / `UNIQUE` |
+//! | was a token or its session ended | `REVOKED#id` / `META` |
+//! | an API key; a user's API keys | `USER#id` / `APIKEY#id`; prefix `APIKEY#` |
+//! | how many keys a user has, and their names | `USER#id` / `APIKEYS` |
+//! | when an API key was last used | `APIKEYUSE#id` / `META` |
 //! | how often a password was wrong | `LOGIN#source#…` / `WINDOW` |
 //! | how often a source registered somebody | `REGISTER#source` / `WINDOW` |
 //! | a workspace | `WORKSPACE#id` / `META` |
@@ -30,7 +35,8 @@
 //! three decimals always, so that they sort.
 
 use domain::job::JobStatus;
-use domain::{FunctionId, JobId, KeyId, Timestamp, UserId, WorkspaceId};
+use domain::text::name_key;
+use domain::{ApiKeyId, FunctionId, JobId, KeyId, Timestamp, UserId, WorkspaceId};
 use ports::{Key, Sort};
 use uuid::Uuid;
 
@@ -54,6 +60,10 @@ pub const FUNCTION_PREFIX: &str = "FUNCTION#";
 pub const WORKSPACE_PREFIX: &str = "WORKSPACE#";
 /// The prefix of jobs in an index.
 pub const JOB_PREFIX: &str = "JOB#";
+/// The prefix of a user's API keys.
+pub const API_KEY_PREFIX: &str = "APIKEY#";
+/// The prefix of the partitions of all users.
+pub const USER_PREFIX: &str = "USER#";
 /// The sort key of all-time counters.
 pub const TOTAL: &str = "TOTAL";
 /// The partition of what a delete left to sweep.
@@ -66,7 +76,7 @@ pub fn user(id: UserId) -> Key {
 
 /// Where a user's workspaces and functions are listed, and the names of the former are taken.
 pub fn user_partition(id: UserId) -> String {
-    format!("USER#{id}")
+    format!("{USER_PREFIX}{id}")
 }
 
 /// How much of everything a user has.
@@ -77,6 +87,37 @@ pub fn quota(id: UserId) -> Key {
 /// The claim to a username.
 pub fn username(username: &str) -> Key {
     Key::new(format!("USERNAME#{}", username.to_ascii_lowercase()), "UNIQUE")
+}
+
+/// The claim to an email address.
+pub fn email(email: &str) -> Key {
+    Key::new(format!("EMAIL#{}", name_key(email)), "UNIQUE")
+}
+
+/// The claim to be the user who registered first, and so an administrator.
+pub fn first_admin() -> Key {
+    Key::new("FIRST-ADMIN", "UNIQUE")
+}
+
+/// The note that the token or the session of this id was ended.
+pub fn revoked(id: Uuid) -> Key {
+    Key::new(format!("REVOKED#{}", id.simple()), META)
+}
+
+/// An API key's record.
+pub fn api_key(id: ApiKeyId) -> Key {
+    Key::new(user_partition(id.user()), format!("{API_KEY_PREFIX}{id}"))
+}
+
+/// What a user's API keys are called and when each expires.
+pub fn api_keys(user: UserId) -> Key {
+    Key::new(user_partition(user), "APIKEYS")
+}
+
+/// When an API key was last used. In a partition of its own, so that a route which only reads may be allowed to write
+/// this and nothing else.
+pub fn api_key_use(id: ApiKeyId) -> Key {
+    Key::new(format!("APIKEYUSE#{id}"), META)
 }
 
 /// The count of wrong passwords of a source, for a name or for all.

@@ -3,6 +3,7 @@
 //! One file per entity; [`keys`] has the access patterns. Every document and list is one key lookup or one index query,
 //! whatever is stored.
 
+pub mod api_keys;
 pub mod ended;
 pub mod functions;
 mod items;
@@ -13,6 +14,7 @@ pub mod metrics;
 mod names;
 pub mod payloads;
 pub mod quotas;
+pub mod sessions;
 pub mod sweeps;
 pub mod uploads;
 pub mod users;

@@ -64,6 +64,11 @@ impl Table for Recorded<dyn Table> {
         self.port.query(query).await
     }
 
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        self.asked.note("table:scan");
+        self.port.any_partition(prefix).await
+    }
+
     async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {
         self.asked.note("table:write");
         self.port.write(writes, durability).await

@@ -30,6 +30,7 @@ pub fn status(kind: &Kind) -> StatusCode {
         Kind::Invalid(_) | Kind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
         Kind::BadRequest => StatusCode::BAD_REQUEST,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::MethodNotAllowed(_) => StatusCode::METHOD_NOT_ALLOWED,

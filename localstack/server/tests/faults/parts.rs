@@ -91,6 +91,10 @@ impl Table for Mortal<dyn Table> {
         self.faults.step(self.port.query(query)).await
     }
 
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        self.faults.step(self.port.any_partition(prefix)).await
+    }
+
     async fn write(&self, writes: Vec<Write>, durability: Durability) -> Result<(), TableError> {
         self.faults.step(self.port.write(writes, durability)).await
     }

@@ -205,6 +205,11 @@ impl Table for StormyTable {
         Ok(self.find(query))
     }
 
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        self.weather().await?;
+        Ok(lock(&self.items).keys().any(|key| key.pk.starts_with(prefix)))
+    }
+
     async fn write(&self, writes: Vec<Write>, _: Durability) -> Result<(), TableError> {
         self.weather().await?;
         self.apply(writes)?;

@@ -2,7 +2,8 @@
 //! (projection `ALL`), time to live by `ttl`, all strings but that.
 //!
 //! Needs of IAM, on the table and its indexes: `GetItem`, `BatchGetItem`, `Query`; to write also `PutItem`,
-//! `UpdateItem`, `DeleteItem`, `ConditionCheckItem` (a transaction needs the actions of its parts).
+//! `UpdateItem`, `DeleteItem`, `ConditionCheckItem` (a transaction needs the actions of its parts); `Scan` for
+//! [`Table::any_partition`].
 
 mod call;
 mod expression;
@@ -19,7 +20,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem, Update,
+    AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem, Update,
 };
 use ports::table::MAX_WRITES;
 use ports::{
@@ -264,6 +265,29 @@ impl Table for DynamoDbTable {
             answer.last_evaluated_key.map(|key| end_position(key, query.index)).transpose()?
         };
         Ok(Page { items, next })
+    }
+
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        let mut from = None;
+        loop {
+            let request = self
+                .client
+                .scan()
+                .table_name(&self.name)
+                .consistent_read(true)
+                .filter_expression("begins_with(PK, :prefix)")
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+                .projection_expression("PK")
+                .set_exclusive_start_key(from);
+            let answer = call(Repeat::Always, || request.clone().send()).await?;
+            from = answer.last_evaluated_key;
+            if answer.count > 0 {
+                return Ok(true);
+            }
+            if from.is_none() {
+                return Ok(false);
+            }
+        }
     }
 
     async fn write(&self, mut writes: Vec<Write>, _durability: Durability) -> Result<(), TableError> {

@@ -46,6 +46,10 @@ impl Table for MemoryTable {
         Err(TableError::Broken(format!("no queries here: {query:?}")))
     }
 
+    async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
+        Ok(self.items.lock().unwrap().keys().any(|key| key.pk.starts_with(prefix)))
+    }
+
     async fn write(&self, writes: Vec<Write>, _: Durability) -> Result<(), TableError> {
         let mut items = self.items.lock().unwrap();
         for (index, write) in writes.iter().enumerate() {

@@ -61,6 +61,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a, &'a dyn Table>> {
             a_page_goes_on_where_an_item_was_deleted,
             a_page_goes_on_from_outside_the_range,
             large_items_come_in_several_pages,
+            partitions_are_found_by_what_they_begin_with,
         }
         indexes {
             an_index_has_whole_items,

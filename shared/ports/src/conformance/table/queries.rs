@@ -190,3 +190,19 @@ pub(super) async fn large_items_come_in_several_pages(table: &dyn Table) {
     }
     assert_eq!(find(table, &space, Sort::All).await, names);
 }
+
+pub(super) async fn partitions_are_found_by_what_they_begin_with(table: &dyn Table) {
+    let space = fresh();
+    let any = async |prefix: &str| table.any_partition(prefix).await.expect("any_partition");
+    assert!(!any(&space).await);
+    let key = Key::new(format!("{space}#1"), "a");
+    put(table, Item::new(key.clone())).await;
+    for prefix in [&key.pk, &format!("{space}#"), &space] {
+        assert!(any(prefix).await, "{prefix}");
+    }
+    for prefix in [format!("{space}#10"), format!("{space}%"), format!("{space}_"), space.to_uppercase()] {
+        assert!(!any(&prefix).await || prefix == space, "{prefix}");
+    }
+    write(table, vec![Write::Delete(key, Condition::None)]).await.expect("delete");
+    assert!(!any(&space).await);
+}
