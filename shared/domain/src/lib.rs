@@ -29,7 +29,7 @@ pub use function::{ExecutionType, Function, Language, Settings, Status, Version}
 pub use id::{ApiKeyId, FunctionId, JobId, KeyId, UserId, WorkspaceId};
 pub use job::{Job, JobStatus, Payload};
 pub use logs::{Level, LogLine, Logs};
-pub use session::SessionId;
+pub use session::{SessionId, Token};
 pub use time::Timestamp;
 pub use user::{Plan, Standing, User};
 pub use workspace::Workspace;

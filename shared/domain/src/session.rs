@@ -5,10 +5,26 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::{Timestamp, UserId};
+
+/// What a token says that we have signed. Whether it was ended since, and whether its user may still do something, is for
+/// the records to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Whose it is.
+    pub user: UserId,
+    /// Names it.
+    pub id: Uuid,
+    /// The session that it was issued in. Tokens of earlier releases name none.
+    pub session: Option<SessionId>,
+    /// From when it no longer works.
+    pub expires_at: Timestamp,
+}
+
 /// Names a session, and says which of the user's passwords it began with. Its text is `<password changes>.<id>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionId {
-    /// Random.
+    /// That of the access token which the login answered, so that whether one of the two was ended is one question.
     pub id: Uuid,
     /// How often the user's password had been changed when it began.
     pub password_changes: u32,

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use domain::text::name_key;
 use domain::{ApiKey, ApiKeyId, Error, Result, Timestamp, UserId, limits};
-use ports::{Check, Condition, Durability, Item, Key, TableError, Write};
+use ports::{Check, Condition, Durability, Item, Key, Position, TableError, Write};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::workspaces::changed_meanwhile;
-use crate::{Mark, Store, items, keys};
+use crate::{Listed, Mark, PageRequest, Store, items, keys};
 
 /// How often a change is tried again that met another of the same user's.
 const TRIES: usize = 8;
@@ -73,18 +73,33 @@ impl Store {
     }
 
     /// A user's keys that work, newest first, and when each was last used.
-    pub async fn api_keys(&self, user: UserId, now: Timestamp) -> Result<Vec<(ApiKey, Option<Timestamp>)>> {
+    pub async fn api_keys(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        page: PageRequest,
+    ) -> Result<Listed<(ApiKey, Option<Timestamp>)>> {
         let records = self.all(&keys::user_partition(user), keys::API_KEY_PREFIX).await?;
-        let mut all: Vec<ApiKey> = records.into_iter().map(items::read).collect::<Result<_>>()?;
-        all.retain(|key| key.expires_at > now);
-        all.sort_by_key(|key| (std::cmp::Reverse(key.created_at), key.id));
-        let uses: Vec<Key> = all.iter().map(|key| keys::api_key_use(key.id)).collect();
+        let mut all: Vec<(Key, ApiKey)> = Vec::new();
+        for record in records {
+            let key: ApiKey = items::read(record)?;
+            // They are few, so their order needs no index.
+            all.push((keys::api_key_of_user(user, key.created_at, key.id), key));
+        }
+        let after = page.after.and_then(|position| position.index);
+        all.retain(|(place, key)| key.expires_at > now && after.as_ref().is_none_or(|after| place < after));
+        all.sort_by(|(one, _), (other, _)| other.cmp(one));
+        let is_more = all.len() > page.limit;
+        all.truncate(page.limit);
+        let uses: Vec<Key> = all.iter().map(|(_, key)| keys::api_key_use(key.id)).collect();
         let uses = if uses.is_empty() { Vec::new() } else { self.table.get_many(&uses).await? };
-        let at = |item: Option<Item>| {
-            let at = item?.attributes.get(AT)?.as_i64()?;
-            Some(Timestamp::from_millis(at))
-        };
-        Ok(all.into_iter().zip(uses.into_iter().map(at)).collect())
+        let at = |item: Option<Item>| Some(Timestamp::from_millis(item?.attributes.get(AT)?.as_i64()?));
+        let (places, all): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .map(|(place, key)| (Position { key: keys::api_key(key.id), index: Some(place) }, key))
+            .unzip();
+        let next = places.last().filter(|_| is_more).cloned();
+        Ok(Listed { items: all.into_iter().zip(uses.into_iter().map(at)).collect(), next, places })
     }
 
     /// The key of this id.

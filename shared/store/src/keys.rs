@@ -109,6 +109,11 @@ pub fn api_key(id: ApiKeyId) -> Key {
     Key::new(user_partition(id.user()), format!("{API_KEY_PREFIX}{id}"))
 }
 
+/// An API key's place among its user's.
+pub fn api_key_of_user(user: UserId, created: Timestamp, id: ApiKeyId) -> Key {
+    Key::new(user_partition(user), format!("{API_KEY_PREFIX}{created}#{id}"))
+}
+
 /// What a user's API keys are called and when each expires.
 pub fn api_keys(user: UserId) -> Key {
     Key::new(user_partition(user), "APIKEYS")

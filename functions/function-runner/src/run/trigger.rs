@@ -73,7 +73,9 @@ pub async fn trigger(
     let endpoint = format!("/{}", path.endpoint);
     let workspace = WorkspaceId(path.workspace_id);
     let bearer = match key.as_deref() {
-        Some(token) => state.web.tokens.verify(token).map_or(Bearer::Key(token), Bearer::User),
+        Some(token) => {
+            state.web.tokens.verify(token).map_or(Bearer::Key(token), |token| Bearer::User(token.user))
+        }
         None => Bearer::Nobody,
     };
     let mut response = match state.app.trigger(workspace, &endpoint, bearer, request).await? {

@@ -1,6 +1,7 @@
 //! `POST /users/login`
 
 use axum::extract::State;
+use domain::limits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use web::{AppState, Body, Input, Json, Result, Source};
@@ -46,6 +47,6 @@ pub async fn login(
     Body(login): Body<UserLogin>,
 ) -> Result<Json<Token>> {
     let user = state.app.log_in(&source.network(), &login.username, &login.password).await?;
-    let issued = state.web.tokens.issue(user.id)?;
+    let (issued, _) = state.web.tokens.begin(user.id, user.password_changes, limits::ACCESS_TOKEN)?;
     Ok(Json(Token { access_token: issued.access_token, token_type: "bearer", expires_in: issued.expires_in }))
 }

@@ -26,7 +26,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let user = bearer(parts).and_then(|token| Web::from_ref(state).tokens.verify(token));
-        let user_id = user.ok_or_else(|| domain::Error::unauthenticated(NO_CREDENTIALS))?;
+        let user_id = user.ok_or_else(|| domain::Error::unauthenticated(NO_CREDENTIALS))?.user;
         let caller = Self { user_id };
         // Whatever is extracted after this knows whom it is for.
         parts.extensions.insert(caller);

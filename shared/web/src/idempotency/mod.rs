@@ -48,7 +48,7 @@ where
     let (parts, body) = request.into_parts();
     let (caller, key_of_workspace) = match bearer(&parts).map(|token| (token, web.tokens.verify(token))) {
         None => (format!("source:{}{}", Source::of(&parts, web).network(), told_apart(&parts.headers)), None),
-        Some((_, Some(user))) => (format!("user:{user}"), None),
+        Some((_, Some(token))) => (format!("user:{}", token.user), None),
         Some((token, None)) => {
             let caller = format!("bearer:{}{}", hex(&sha256(token.as_bytes())), told_apart(&parts.headers));
             (caller, Some(token.to_owned()))

@@ -88,7 +88,7 @@ impl Server {
     }
 
     pub fn token(&self, user: u64) -> String {
-        self.web.tokens.issue(UserId(user)).unwrap().access_token
+        self.web.tokens.begin(UserId(user), 0, domain::limits::ACCESS_TOKEN).unwrap().0.access_token
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
