@@ -11,7 +11,7 @@ use std::time::Duration;
 use domain::{ApiKey, ApiKeyId, Error, Plan, Role, Scope, Timestamp, User, UserId};
 use localstack::files::FileBlobs;
 use localstack::sqlite::Database;
-use ports::{Condition, Durability, Item, Table, Write};
+use ports::{Condition, Durability, Item, Write};
 use store::{PageRequest, Store, keys};
 use testkit::DynamoDb;
 use tokio::task::JoinSet;
@@ -196,7 +196,7 @@ async fn api_keys_are_few_and_have_names_of_their_own() {
         let refused: Vec<_> = done.into_iter().filter_map(Result::err).collect();
         assert_eq!(refused, ["QUOTA_EXCEEDED"; 4]);
         let all = listed(&store, 1, now()).await;
-        assert_eq!(all.len(), most.into());
+        assert_eq!(all.len(), usize::from(most));
         assert!(all.is_sorted_by(|(one, _), (other, _)| one.created_at >= other.created_at));
         let mut paged = Vec::new();
         let mut after = None;
