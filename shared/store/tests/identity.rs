@@ -8,10 +8,10 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use blobs::FileBlobs;
 use domain::{ApiKey, ApiKeyId, Error, Plan, Role, Scope, Timestamp, User, UserId};
-use localstack::files::FileBlobs;
-use localstack::sqlite::Database;
 use ports::{Condition, Durability, Item, Write};
+use sqlite::Database;
 use store::{PageRequest, Store, keys};
 use testkit::DynamoDb;
 use tokio::task::JoinSet;
