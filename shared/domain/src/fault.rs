@@ -197,6 +197,8 @@ pub enum Rule {
     ProseCharacter(char),
     /// A name that has a character which is seen.
     VisibleName,
+    /// The shape of an email address.
+    Email,
     /// A name that an environment variable can have.
     VariableName,
     /// A name of an environment variable that no runtime uses itself.

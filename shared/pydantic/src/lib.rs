@@ -96,6 +96,7 @@ pub fn words(rule: &Rule) -> (&'static str, String) {
         Rule::NameCharacter(c) => return (VALUE, format!("{} is not allowed in a name", described(*c))),
         Rule::ProseCharacter(c) => return (VALUE, format!("{} is not allowed here", described(*c))),
         Rule::VisibleName => (VALUE, "A name needs at least one visible character"),
+        Rule::Email => (VALUE, "An email address has one `@`, and a domain with a dot after it"),
         Rule::VariableName => (
             VALUE,
             "The name of a variable may have only letters, digits and `_`, and must not begin with a digit",
@@ -231,6 +232,7 @@ mod tests {
             }
             Rule::ProseCharacter(_) => ("value_error", "A control character (U+001B) is not allowed here"),
             Rule::VisibleName => ("value_error", "A name needs at least one visible character"),
+            Rule::Email => ("value_error", "An email address has one `@`, and a domain with a dot after it"),
             Rule::VariableName => (
                 "value_error",
                 "The name of a variable may have only letters, digits and `_`, and must not begin with a digit",

@@ -32,6 +32,7 @@ pub fn rules() -> Vec<Rule> {
         Rule::NameCharacter('\u{200b}'),
         Rule::ProseCharacter('\u{1b}'),
         Rule::VisibleName,
+        Rule::Email,
         Rule::VariableName,
         Rule::UnreservedName,
         Rule::VariableValue,
