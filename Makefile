@@ -1,7 +1,7 @@
 # The commands. `make run` and `make test` are all that most people need.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check unit fuzz crash simulate bench tools deny generate costs bench-lambda lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
+.PHONY: help run test check unit fuzz crash simulate bench tools deny generate bench-lambda lambda deploy sam-deploy smoke emulator emulator-test emulator-binaries lint-templates
 
 VENV := .venv
 CARGO ?= cargo
@@ -66,13 +66,12 @@ EMULATOR := .emulator
 ENV ?= dev
 # What runs on AWS: arm64 or x86_64. (LocalStack runs what its own machine does: localstack/compose.yaml.)
 LAMBDA_ARCH ?= arm64
-LAMBDAS := $(addprefix -p ,function-runner-api faas-backend-api fallback worker janitor)
+# The API documents, as they were generated from the catalogue, and what works behind the door.
+LAMBDAS := $(addprefix -p ,$(patsubst infra/openapi/%.json,%-api,$(wildcard infra/openapi/*.json)) fallback worker janitor)
 
-generate: ## Write infra/*.yaml and infra/openapi/*.json from the code
-	$(CARGO) run --locked --quiet -p infra --bin generate
-
-costs: $(DYNAMODB) ## Write the tables of AWS calls and dollars in docs/PERFORMANCE.md
+generate: $(DYNAMODB) ## Write what comes of the code: infra/, the suites' lists of files, the costs in docs/PERFORMANCE.md
 	$(BUILD)
+	target/debug/generate
 	FUNCTION_RUNNER_WRITE_COSTS=1 $(CARGO) test --workspace --locked --test every_route -- the_tables_in_the_documents
 
 bench-lambda: ## Measure the Lambda binaries, built for this machine; writes docs/PERFORMANCE.md

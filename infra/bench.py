@@ -21,13 +21,12 @@ import tempfile
 import threading
 import time
 
-from package import BINARIES, ROOT
+from package import ROOT, binaries
 
 FLOOR = "examples/nothing"
 DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 BEGIN, END = "<!-- lambda bench: begin -->\n", "<!-- lambda bench: end -->"
 SECRET = "a secret of at least thirty-two bytes, for a bench"
-WARM_UP = {"function-runner-table-routes": "table", "faas-backend-table-routes": "table", "fallback": ""}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -145,6 +144,7 @@ def handler(world: Lambda, is_runtime: bool):
 
 
 def environment(world: Lambda, name: str) -> dict:
+    warm_up = "table" if name.endswith("-table-routes") else "" if name == "fallback" else "table,runtime"
     return {
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % world.runtime.server_address[1],
         "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_LAMBDA_FUNCTION_VERSION": "1",
@@ -153,7 +153,7 @@ def environment(world: Lambda, name: str) -> dict:
         "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true",
         "TABLE_NAME": "t", "CODE_BUCKET": "b", "QUEUE_URL": "https://sqs/q", "DLQ_URL": "https://sqs/d",
         "FUNCTION_NAME_PREFIX": "fr-bench-user-", "EXECUTION_ROLE_ARN": "arn:aws:iam::1:role/r", "TOKEN_SECRET_ID": "s",
-        "WARM_UP": WARM_UP.get(name, "table,runtime"),
+        "WARM_UP": warm_up,
     }
 
 
@@ -205,11 +205,11 @@ def main() -> None:
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--runs", type=int, default=15)
     arguments = parser.parse_args()
-    binaries = {name: arguments.folder / name for name in [FLOOR, *BINARIES]}
-    binaries = {name: binary for name, binary in binaries.items() if binary.is_file()}
-    results = {name: [] for name in binaries}
+    built = {name: arguments.folder / name for name in [FLOOR, *binaries()]}
+    built = {name: binary for name, binary in built.items() if binary.is_file()}
+    results = {name: [] for name in built}
     for _ in range(arguments.runs):
-        for name, binary in binaries.items():
+        for name, binary in built.items():
             results[name].append(one_run(name, binary))
 
     def middle(name: str, what: str) -> float:
@@ -222,14 +222,14 @@ def main() -> None:
         "| binary | MB, stripped | init, ms | processor, ms | × | peak memory, MB | × | at init it asks |",
         "|---|--:|--:|--:|--:|--:|--:|---|",
     ]
-    for name, binary in binaries.items():
+    for name, binary in built.items():
         init, cpu, rss = least(name, "init"), middle(name, "cpu"), middle(name, "rss")
         calls = ", ".join(sorted(results[name][0]["calls"])) or "nothing"
         lines.append(
             f"| {name if name != FLOOR else 'floor: does nothing'} | {stripped_size(binary) / 1e6:.1f} | {init:.1f} | {cpu:.1f} "
             f"| {cpu / middle(FLOOR, 'cpu'):.1f} | {rss:.1f} | {rss / middle(FLOOR, 'rss'):.1f} | {calls} |"
         )
-    firsts = ", ".join(f"{name} {least(name, 'first'):.1f} ms" for name in EVENTS if name in binaries)
+    firsts = ", ".join(f"{name} {least(name, 'first'):.1f} ms" for name in EVENTS if name in built)
     table = "\n".join(lines) + (
         f"\n\n{arguments.runs} runs each, {time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} processors: the shortest time, "
         f"median processor time and memory. The first request opened no connection, and took (a password's hash included) "

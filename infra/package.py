@@ -1,27 +1,30 @@
 #!/usr/bin/env python3
 """Zips the Lambda binaries: package.py FOLDER-OF-BINARIES [--strip].
 
-One zip per binary in target/lambda/, the same bytes for the same binary, so that a deployment changes only what changed.
-Each path is printed with its size.
+One zip in target/lambda/ per binary that the templates name, the same bytes for the same binary, so that a deployment
+changes only what changed. Each path is printed with its size.
 """
 
 import argparse
 import pathlib
+import re
 import subprocess
 import sys
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The most that each may have for arm64, which is what AWS runs, in MB: a cold start loads it first.
-BINARIES = {
-    "function-runner-routes": 16,
-    "function-runner-table-routes": 8,
-    "faas-backend-routes": 16,
-    "faas-backend-table-routes": 8,
-    "fallback": 16,
-    "worker": 16,
-    "janitor": 16,
-}
+
+
+def binaries() -> list[str]:
+    """What the templates deploy."""
+    templates = [ROOT / "template.yaml", *sorted((ROOT / "infra").glob("*.yaml"))]
+    return sorted({name for path in templates for name in re.findall(r"target/lambda/([\w-]+)\.zip", path.read_text())})
+
+
+def limit(name: str) -> int:
+    """The most that a binary may have for arm64, which is what AWS runs, in MB: a cold start loads it first."""
+    return 8 if name.endswith("-table-routes") else 16
+
 
 
 def package(name: str, binary: pathlib.Path, strip: bool, limited: bool) -> None:
@@ -36,8 +39,8 @@ def package(name: str, binary: pathlib.Path, strip: bool, limited: bool) -> None
         stripped.unlink()
     else:
         content = binary.read_bytes()
-        if limited and len(content) > BINARIES[name] * 1e6:
-            sys.exit(f"{name} has {len(content) / 1e6:.1f} MB, and may have {BINARIES[name]}: see docs/PERFORMANCE.md")
+        if limited and len(content) > limit(name) * 1e6:
+            sys.exit(f"{name} has {len(content) / 1e6:.1f} MB, and may have {limit(name)}: see docs/PERFORMANCE.md")
     entry = zipfile.ZipInfo("bootstrap", date_time=(1980, 1, 1, 0, 0, 0))
     entry.external_attr = 0o755 << 16
     entry.create_system = 3
@@ -52,7 +55,7 @@ def main() -> None:
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--strip", action="store_true", help="take debug information out")
     arguments = parser.parse_args()
-    for name in BINARIES:
+    for name in binaries():
         package(name, arguments.folder / name, arguments.strip, limited=arguments.folder.name == "arm64")
 
 

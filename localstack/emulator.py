@@ -3,7 +3,7 @@
 
 Starts ministack on a free port of 127.0.0.1, deploys template.yaml to it with `sam deploy`, and prints where the API is.
 
---test: runs the SUITES against it, but for the tests that emulator-skips.txt names, stops it, and fails as they do.
+--test: runs the SUITES of every package against it, but for the tests that emulator-skips.txt names, stops it, and fails as they do.
 COMMAND: runs it with FUNCTION_RUNNER_TEST_URL set, stops the emulator, and exits as it did.
 Without either: serves until Ctrl-C.
 
@@ -28,8 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".emulator" / "bin"
 STACK = "function-runner-emulator"
 SKIPS = ROOT / "localstack" / "emulator-skips.txt"
-# The tests that know their server by its URL only: a package's folder, and its test target.
-SUITES = {"functions/function-runner": "contract", "functions/faas-backend": "contract", "functions/catalogue": "every_route"}
+# The test targets that know their server by its URL only.
+SUITES = ("contract", "every_route")
 
 
 def free_port() -> int:
@@ -130,13 +130,13 @@ def let_browsers_in(env: dict[str, str]) -> None:
 
 
 def executables() -> dict[str, str]:
-    """The SUITES' binaries, built with the flags that everything is built with."""
+    """The SUITES' binaries by their packages' folders, built with the flags that everything is built with."""
     command = [os.environ.get("CARGO", "cargo"), "build", "--workspace", "--bins", "--tests", "--locked"]
     done = subprocess.run([*command, "--message-format=json"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     built = [artifact for artifact in map(json.loads, done.stdout.splitlines()) if artifact.get("executable")]
-    tests = {(artifact["manifest_path"], artifact["target"]["name"]): artifact["executable"]
-             for artifact in built if artifact["target"]["kind"] == ["test"]}
-    return {folder: tests[str(ROOT / folder / "Cargo.toml"), target] for folder, target in SUITES.items()}
+    tests = [artifact for artifact in built if artifact["target"]["kind"] == ["test"] and artifact["target"]["name"] in SUITES]
+    folders = [str(pathlib.Path(artifact["manifest_path"]).parent.relative_to(ROOT)) for artifact in tests]
+    return dict(sorted(zip(folders, (artifact["executable"] for artifact in tests))))
 
 
 def print_what_functions_warned_of(env: dict[str, str]) -> None:

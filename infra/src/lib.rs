@@ -1,10 +1,14 @@
-//! What is generated of the code for AWS: per API document its OpenAPI document and a nested stack with every route as a
-//! Lambda function of its own. `make generate` writes both; a test fails where they are stale.
+//! What is generated of the code: per API document its OpenAPI document and a nested stack with every route as a Lambda
+//! function of its own, their place in the root template, and the list of each test suite's files. `make generate` writes
+//! them; a test fails where one is stale.
 
 pub mod access;
 pub mod routes;
 pub mod stack;
+mod suite;
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -17,22 +21,42 @@ pub fn apis() -> Vec<(&'static str, OpenApi)> {
     catalogue::DOCUMENTS.iter().map(openapi).collect()
 }
 
-/// Every generated file, with what is to be in it.
+/// Every file that is generated, or of which a part is, with what is to be in it.
+///
+/// # Errors
+/// Where a file of which a part is generated can't be read.
 ///
 /// # Panics
 /// Where a document can't be written as JSON, which no document made of code can't.
-pub fn files() -> Vec<(PathBuf, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let of = |(api, doc): (&str, OpenApi)| {
+pub fn files() -> io::Result<Vec<(PathBuf, String)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("infra is in the repository");
+    let mut files = Vec::new();
+    for (name, doc) in apis() {
         let mut json = serde_json::to_value(&doc).expect("a document made of code is plain JSON");
         put_extensions_last(&mut json);
-        let json = format!("{json:#}");
-        [
-            (folder.join(format!("openapi/{api}.json")), json + "\n"),
-            (folder.join(format!("{api}.yaml")), stack::stack(api, &routes::routes(&doc))),
-        ]
-    };
-    apis().into_iter().flat_map(of).collect()
+        files.push((root.join(format!("infra/openapi/{name}.json")), format!("{json:#}\n")));
+        files.push((root.join(format!("infra/{name}.yaml")), stack::stack(name, &routes::routes(&doc))));
+        let suite = root.join(format!("functions/{name}/tests/contract"));
+        if suite.is_dir() {
+            files.push((suite.join("main.rs"), suite::main(&suite)?));
+        }
+    }
+    let template = root.join("template.yaml");
+    let stacks = stack::nested(catalogue::DOCUMENTS.iter().map(|document| document.name));
+    let text = with_generated(&fs::read_to_string(&template)?, &stacks);
+    files.push((template, text));
+    Ok(files)
+}
+
+/// A template with these lines where it says that some are generated.
+fn with_generated(template: &str, lines: &str) -> String {
+    let place = template.split_once("  # begin: ").and_then(|(before, rest)| {
+        let (reason, rest) = rest.split_once('\n')?;
+        let (_, after) = rest.split_once("  # end\n")?;
+        Some((before, reason, after))
+    });
+    let (before, reason, after) = place.expect("the template has a place for what is generated");
+    format!("{before}  # begin: {reason}\n{lines}  # end\n{after}")
 }
 
 /// Extensions are in no order, so that of their names is given to them: what is generated twice is the same.

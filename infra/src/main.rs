@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 fn main() -> io::Result<()> {
-    for (path, text) in infra::files() {
+    for (path, text) in infra::files()? {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }

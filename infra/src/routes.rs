@@ -26,13 +26,19 @@ impl Route {
     /// `WorkspacesAuthKeysCreate`.
     pub fn logical_id(&self) -> String {
         let words = self.name.split(['.', '_']).filter(|word| !word.is_empty());
-        words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+        words.map(capitalised).collect()
     }
 
     /// `workspaces-auth-keys-create`.
     pub fn dashed(&self) -> String {
         self.name.replace(['.', '_'], "-")
     }
+}
+
+/// `word` as `Word`, for names of resources.
+pub(crate) fn capitalised(word: &str) -> String {
+    let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }
 
 /// All routes of a document. An operation that answers to several methods by one handler

@@ -3,9 +3,20 @@
 use std::fmt::Write;
 
 use crate::access::{Statement, is_table_only, policy};
-use crate::routes::Route;
+use crate::routes::{Route, capitalised};
 
 const HEAD: &str = include_str!("stack-head.yaml");
+/// What the root template gives to every stack of routes.
+const NESTED: &str = include_str!("nested-stack.yaml");
+
+/// The stacks of all documents as resources of the root template.
+pub fn nested<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let resource = |name: &str| {
+        let id: String = name.split('-').map(capitalised).chain(["Routes".to_owned()]).collect();
+        NESTED.replace("{id}", &id).replace("{name}", name)
+    };
+    names.map(resource).collect::<Vec<_>>().join("\n")
+}
 
 /// The stack of an API, whose binaries are named `<api>-routes` and `<api>-table-routes`.
 pub fn stack(api: &str, routes: &[Route]) -> String {

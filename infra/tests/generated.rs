@@ -103,10 +103,20 @@ fn documents() -> Vec<(&'static str, Value, BTreeMap<String, String>)> {
 
 #[test]
 fn what_is_generated_is_fresh() {
-    for (path, text) in infra::files() {
+    for (path, text) in infra::files().expect("what is generated in part can be read") {
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == text, "{} is stale: run `make generate` and commit it", path.display());
     }
+    let names = |folder: &str, suffix: &str| -> BTreeSet<String> {
+        let files =
+            fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder of infra");
+        let names = files.map(|file| file.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.filter_map(|name| name.strip_suffix(suffix).map(str::to_owned)).collect()
+    };
+    let documents: BTreeSet<_> = infra::apis().into_iter().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(names("openapi", ".json"), documents, "infra/openapi has what no document is of");
+    let stacks = &names("", ".yaml") - &BTreeSet::from(["deploy-role".to_owned()]);
+    assert_eq!(stacks, documents, "infra has stacks that no document is of");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What routes ask of AWS, by the adapters for AWS on a stand-in of it: how much an invocation reads before it runs, and
-//! the tables of calls and dollars in docs/PERFORMANCE.md. `make costs` writes them.
+//! the tables of calls and dollars in docs/PERFORMANCE.md. `make generate` writes them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -295,7 +295,10 @@ async fn the_tables_in_the_documents_are_what_was_recorded() {
         let told = format!("| {total} | {dynamodb} |");
         assert!(operations.contains(&told), "docs/OPERATIONS.md does not say what this costs: {row}");
     }
-    assert!(written == recorded, "docs/PERFORMANCE.md is stale: run `make costs` and commit it\n{recorded}");
+    assert!(
+        written == recorded,
+        "docs/PERFORMANCE.md is stale: run `make generate` and commit it\n{recorded}"
+    );
 }
 
 #[tokio::test]
