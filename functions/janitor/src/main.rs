@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use app::janitor::Look;
+use app::Services;
+use app::janitor::Scope;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
@@ -12,12 +13,12 @@ const MARGIN: Duration = Duration::from_secs(20);
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let app = app::App::new(aws::Clients::from_env().parts()?, app::Config::default());
-    let app = &app;
+    let services = Services::new(aws::Clients::from_env().parts()?, app::Config::default());
+    let janitor = &services.janitor;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let until = event.context.deadline() - MARGIN;
-        let requeued = app.requeue(Look::Due).await?;
-        while app.sweep().await? && SystemTime::now() < until {}
+        let requeued = janitor.requeue(Scope::Due).await?;
+        while janitor.sweep().await? && SystemTime::now() < until {}
         Ok::<_, Error>(json!({"requeued": requeued}))
     }))
     .await

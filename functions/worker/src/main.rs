@@ -1,7 +1,6 @@
 //! The worker's Lambda entry.
 
-use std::sync::Arc;
-
+use app::Services;
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
@@ -11,9 +10,9 @@ async fn main() -> Result<(), Error> {
     let parts = aws::Clients::from_env().parts()?;
     aws::warm_up(&parts, &["table", "runtime"]).await;
     let queue = parts.queue.clone();
-    let app = Arc::new(app::App::new(parts, app::Config::default()));
+    let services = Services::new(parts, app::Config::default());
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async {
-        Ok::<_, Error>(worker::work(&app, queue.as_ref(), event.payload).await)
+        Ok::<_, Error>(worker::work(&services.worker, queue.as_ref(), event.payload).await)
     }))
     .await
 }

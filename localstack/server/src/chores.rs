@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
-use app::janitor::Look;
+use app::Janitor;
+use app::janitor::Scope;
 use domain::Timestamp;
 use ports::Clock;
 use sqlite::SqliteTable;
@@ -19,13 +19,13 @@ const EXPIRE: usize = 1000;
 
 /// Does them until `stopping`; first what the server before left.
 pub(crate) async fn run(
-    app: Arc<App>,
+    janitor: Arc<Janitor>,
     table: Arc<SqliteTable>,
     clock: Arc<dyn Clock>,
     started: Timestamp,
     stopping: CancellationToken,
 ) {
-    let mut look = Look::LeftBefore(started);
+    let mut scope = Scope::LeftBefore(started);
     let mut taken_over = false;
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -34,12 +34,12 @@ pub(crate) async fn run(
             () = stopping.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match app.requeue(look).await {
-            Ok(_) => look = Look::Due,
+        match janitor.requeue(scope).await {
+            Ok(_) => scope = Scope::Due,
             Err(error) => warn!(%error, "the janitor could not check the jobs; it will try again"),
         }
         if !taken_over {
-            match app.take_over(started).await {
+            match janitor.take_over(started).await {
                 Ok(()) => taken_over = true,
                 Err(error) => {
                     warn!(%error, "what the previous server left behind could not be cleaned up; it will be tried again")
@@ -47,7 +47,7 @@ pub(crate) async fn run(
             }
         }
         loop {
-            match app.sweep().await {
+            match janitor.sweep().await {
                 Ok(true) if !stopping.is_cancelled() => {}
                 Ok(_) => break,
                 Err(error) => {

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
-use app::janitor::Look;
+use app::Services;
+use app::janitor::Scope;
 use blobs::FileBlobs;
 use pool::{Pool, PoolConfig};
 use ports::clock::SystemClock;
@@ -89,17 +89,17 @@ async fn run(config: Config) -> Result<(), ServeError> {
     let started = home.clock.now();
 
     let stopping = CancellationToken::new();
-    let app = &home.state.app;
+    let services = &home.state.services;
     let serving = tokio::spawn(http::serve(listener, service, stopping.clone(), GRACE));
     let working = tokio::spawn(workers::work(
-        app.clone(),
+        services.worker.clone(),
         home.queue.clone(),
         home.pool.clone(),
         stopping.clone(),
         config.concurrency,
     ));
     let chores = tokio::spawn(chores::run(
-        app.clone(),
+        services.janitor.clone(),
         home.database.table(),
         home.clock.clone(),
         started,
@@ -117,7 +117,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
         // Neither fails but by a panic, which has been logged.
         let _ = serving.await;
         let _ = working.await;
-        app.drained().await;
+        services.background.drained().await;
     };
     if tokio::time::timeout(GRACE, finished).await.is_err() {
         warn!(
@@ -125,9 +125,9 @@ async fn run(config: Config) -> Result<(), ServeError> {
             GRACE.as_secs()
         );
     }
-    app.break_off().await;
+    services.background.break_off().await;
     chores.abort();
-    if let Err(error) = app.requeue(Look::Stopping).await {
+    if let Err(error) = services.janitor.requeue(Scope::Stopping).await {
         warn!(%error, "interrupted jobs could not be queued again; the next start will do it");
     }
     home.pool.shutdown();
@@ -188,8 +188,8 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
         quotas,
         ..app::Config::default()
     };
-    let app = Arc::new(App::new(parts, settings));
-    Ok(Home { database, queue, pool, state: AppState { app, web }, clock })
+    let services = Arc::new(Services::new(parts, settings));
+    Ok(Home { database, queue, pool, state: AppState { services, web }, clock })
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, ServeError> {

@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::App;
-use app::work::Disposition;
+use app::Worker;
+use app::worker::Disposition;
 use pool::Pool;
 use ports::{Delivery, Queue};
 use tokio::sync::Semaphore;
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What they share.
 struct Workers {
-    app: Arc<App>,
+    worker: Arc<Worker>,
     queue: Arc<dyn Queue>,
     pool: Arc<Pool>,
     turns: Turns,
@@ -40,7 +40,7 @@ struct Workers {
 
 /// Works until `stopping`, on `at_once` jobs at most; returns when those begun are over.
 pub(crate) async fn work(
-    app: Arc<App>,
+    worker: Arc<Worker>,
     queue: Arc<dyn Queue>,
     pool: Arc<Pool>,
     stopping: CancellationToken,
@@ -48,7 +48,7 @@ pub(crate) async fn work(
 ) {
     let places = Arc::new(Semaphore::new(at_once));
     let (turns, acks) = (Turns::new(), Acks::default());
-    let workers = Arc::new(Workers { app, queue, pool, turns, acks, stopping: stopping.clone() });
+    let workers = Arc::new(Workers { worker, queue, pool, turns, acks, stopping: stopping.clone() });
     let jobs = TaskTracker::new();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { break };
@@ -95,7 +95,7 @@ impl Workers {
         let Delivery { message, receipt, .. } = delivery;
         let in_hand = self.turns.take(message.workspace_id, self.pool.is_shared());
         let turn = if in_hand.waits { self.turns.begin().await } else { None };
-        let mut work = pin!(self.app.work(&message));
+        let mut work = pin!(self.worker.work(&message));
         let (worked, turn) = match timeout(TURN, &mut work).await {
             Ok(worked) => (worked, turn),
             Err(_) => {

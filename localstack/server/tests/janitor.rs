@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use app::functions::{FunctionChanges, NewFunction};
 use app::invocations::Invoked;
-use app::users::NewUser;
-use app::{App, PageRequest, Quotas};
+use app::{NewUser, PageRequest, Quotas, Services, Store};
 use async_trait::async_trait;
 use blobs::FileBlobs;
 use bytes::Bytes;
@@ -55,7 +54,8 @@ impl Runtime for Echo {
 }
 
 struct Home {
-    app: Arc<App>,
+    app: Arc<Services>,
+    store: Store,
     clock: Arc<ManualClock>,
     database: Database,
     directory: tempfile::TempDir,
@@ -78,7 +78,8 @@ impl Home {
             clock: clock.clone(),
         };
         let config = app::Config { quotas, ..app::Config::default() };
-        Self { app: Arc::new(App::new(parts, config)), clock, database, directory }
+        let store = Store::new(parts.table.clone(), parts.blobs.clone());
+        Self { app: Arc::new(Services::new(parts, config)), store, clock, database, directory }
     }
 
     fn pass(&self, time: Duration) {
@@ -86,16 +87,16 @@ impl Home {
     }
 
     async fn sweep(&self) {
-        while self.app.sweep().await.unwrap() {}
+        while self.app.janitor.sweep().await.unwrap() {}
     }
 
     async fn user(&self) -> UserId {
         let new = NewUser { username: "ada".into(), name: "Ada".into(), password: "password1".into() };
-        self.app.register("192.0.2.1", new).await.unwrap().id
+        self.app.accounts.register("192.0.2.1", new).await.unwrap().id
     }
 
     async fn function(&self, owner: UserId, execution_type: ExecutionType) -> Function {
-        let workspace = self.app.create_workspace(owner, "w", None).await.unwrap();
+        let workspace = self.app.workspaces.create(owner, "w", None).await.unwrap();
         let new = NewFunction {
             workspace_id: workspace.id,
             name: "f".into(),
@@ -109,7 +110,7 @@ impl Home {
             runtime_label: None,
             settings: Settings::default(),
         };
-        self.app.create_function(owner, new).await.unwrap()
+        self.app.functions.create(owner, new).await.unwrap()
     }
 
     /// Every partition key in the table.
@@ -135,13 +136,13 @@ async fn a_deleted_workspace_leaves_nothing_behind() {
     let function = home.function(user, ExecutionType::Sync).await;
     let large = Bytes::from(format!("\"{}\"", "x".repeat(200_000)));
     for event in [Bytes::from_static(b"1"), large] {
-        home.app.invoke_as_user(user, function.id, event).await.unwrap();
+        home.app.invocations.invoke_as_user(user, function.id, event).await.unwrap();
     }
-    home.app.create_auth_key(user, function.workspace_id, 1).await.unwrap();
+    home.app.auth_keys.create(user, function.workspace_id, 1).await.unwrap();
     let blobs = home.directory.path().join("blobs");
     assert_eq!(files_in(&blobs), 3, "code, a large input, a large output");
 
-    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.app.workspaces.delete(user, function.workspace_id).await.unwrap();
     home.sweep().await;
     assert_eq!(files_in(&blobs), 0);
     // Once more when nothing that ran then can be under way.
@@ -157,12 +158,12 @@ async fn the_mark_of_a_deleted_workspace_outlives_its_functions() {
     let home = Home::new();
     let user = home.user().await;
     let function = home.function(user, ExecutionType::Sync).await;
-    let table = home.app.store().table().clone();
+    let table = home.store.table().clone();
     let is_marked = async || {
         let counts = table.get(&store::keys::quota(user)).await.unwrap().unwrap();
         counts.attributes.keys().any(|name| name.starts_with("gone."))
     };
-    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.app.workspaces.delete(user, function.workspace_id).await.unwrap();
     home.sweep().await;
     assert!(table.get(&store::keys::function(function.id)).await.unwrap().is_none());
     assert!(is_marked().await, "the request that has read the function finds the mark");
@@ -215,10 +216,11 @@ async fn an_upload_that_can_not_be_removed_keeps_no_other_waiting() {
         runtime: Arc::new(Echo),
         clock: home.clock.clone(),
     };
-    home.app = Arc::new(App::new(parts, app::Config::default()));
+    home.store = Store::new(parts.table.clone(), blobs.clone());
+    home.app = Arc::new(Services::new(parts, app::Config::default()));
     let upload = async |name: String| {
         let code = vec![(format!("code/{name}"), Bytes::from_static(b"1"))];
-        home.app.store().upload(code, false, home.clock.now()).await.unwrap();
+        home.store.upload(code, false, home.clock.now()).await.unwrap();
     };
     let files = || files_in(&home.directory.path().join("blobs"));
     // At a start, and when they are overdue.
@@ -229,7 +231,7 @@ async fn an_upload_that_can_not_be_removed_keeps_no_other_waiting() {
         }
         home.pass(Duration::from_secs(if at_start { 1 } else { 21 * 60 }));
         match at_start {
-            true => home.app.take_over(home.clock.now()).await.unwrap(),
+            true => home.app.janitor.take_over(home.clock.now()).await.unwrap(),
             false => home.sweep().await,
         }
         assert_eq!(files(), left, "at a start: {at_start}");
@@ -239,8 +241,7 @@ async fn an_upload_that_can_not_be_removed_keeps_no_other_waiting() {
     home.sweep().await;
     assert_eq!(files(), 0);
     assert!(
-        home.app
-            .store()
+        home.store
             .overdue_uploads(home.clock.now() + Duration::from_secs(3600), 10)
             .await
             .unwrap()
@@ -253,14 +254,15 @@ async fn a_run_that_ends_after_its_function_was_swept_is_swept_too() {
     let home = Home::new();
     let user = home.user().await;
     let function = home.function(user, ExecutionType::Async).await;
-    let accepted = home.app.invoke_as_user(user, function.id, Bytes::from_static(b"1")).await.unwrap();
+    let accepted =
+        home.app.invocations.invoke_as_user(user, function.id, Bytes::from_static(b"1")).await.unwrap();
     let Invoked::Accepted(job) = accepted else { panic!("an ASYNC run is accepted") };
-    home.app.delete_workspace(user, function.workspace_id).await.unwrap();
+    home.app.workspaces.delete(user, function.workspace_id).await.unwrap();
     home.sweep().await;
     // What a run under way would write: its result, for a function that is no more.
     let mut late = *job;
     late.finish(domain::JobStatus::Success, home.clock.now());
-    assert!(home.app.store().add_job(&mut late, ports::Durability::Crash).await.unwrap());
+    assert!(home.store.add_job(&mut late, ports::Durability::Crash).await.unwrap());
     home.pass(Duration::from_secs(21 * 60));
     home.sweep().await;
     // The count of registrations expires by itself; what the user has is counted beside them.
@@ -272,30 +274,30 @@ async fn a_job_whose_message_was_lost_is_queued_again_when_it_is_due() {
     let home = Home::new();
     let user = home.user().await;
     let function = home.function(user, ExecutionType::Async).await;
-    home.app.invoke_as_user(user, function.id, Bytes::from_static(b"1")).await.unwrap();
-    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 0, "not yet");
+    home.app.invocations.invoke_as_user(user, function.id, Bytes::from_static(b"1")).await.unwrap();
+    assert_eq!(home.app.janitor.requeue(app::janitor::Scope::Due).await.unwrap(), 0, "not yet");
     home.pass(domain::job::FIRST_LOOK + Duration::from_secs(1));
-    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 1);
-    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 0, "not at every look");
+    assert_eq!(home.app.janitor.requeue(app::janitor::Scope::Due).await.unwrap(), 1);
+    assert_eq!(home.app.janitor.requeue(app::janitor::Scope::Due).await.unwrap(), 0, "not at every look");
     home.pass(domain::job::QUEUE_PATIENCE + Duration::from_secs(1));
-    assert_eq!(home.app.requeue(app::janitor::Look::Due).await.unwrap(), 1);
+    assert_eq!(home.app.janitor.requeue(app::janitor::Scope::Due).await.unwrap(), 1);
     let page = PageRequest { limit: 10, after: None };
-    let (jobs, total) = home.app.jobs(user, function.id, None, page).await.unwrap();
+    let (jobs, total) = home.app.jobs.list(user, function.id, None, page).await.unwrap();
     assert_eq!((jobs.items.len(), total), (1, 1));
 }
 
 #[tokio::test]
 async fn old_answers_to_idempotency_keys_are_removed() {
     let home = Home::new();
-    let blobs = home.app.store().blobs();
+    let blobs = home.store.blobs();
     let (today, day) = (home.clock.now(), Duration::from_secs(24 * 3600));
     let key = |day: Timestamp| format!("{}/x", app::janitor::kept_answers(day));
     // One that an earlier release kept, and one of this.
     for day in [today, today.minus(2 * day)] {
         blobs.put(&key(day), Bytes::from_static(b"answer")).await.unwrap();
     }
-    app::janitor::note_answers(home.app.store().table().as_ref(), today).await.unwrap();
-    home.app.take_over(today).await.unwrap();
+    app::janitor::note_answers(home.store.table().as_ref(), today).await.unwrap();
+    home.app.janitor.take_over(today).await.unwrap();
     home.pass(Duration::from_secs(3600));
     home.sweep().await;
     assert!(blobs.get(&key(today)).await.unwrap().is_some());
@@ -316,19 +318,20 @@ async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
     let user = home.user().await;
     let function = home.function(user, ExecutionType::Async).await;
     let id = function.id;
-    let Invoked::Accepted(job) = home.app.invoke_as_user(user, id, Bytes::from_static(b"1")).await.unwrap()
+    let Invoked::Accepted(job) =
+        home.app.invocations.invoke_as_user(user, id, Bytes::from_static(b"1")).await.unwrap()
     else {
         panic!("an ASYNC run is accepted")
     };
     let code = |n: u32| format!("def handler(event): return {n}");
     for n in 2..=5 {
-        home.app.update_function(user, id, changes(&code(n))).await.unwrap();
+        home.app.functions.update(user, id, changes(&code(n))).await.unwrap();
     }
     let page = || PageRequest { limit: 10, after: None };
-    let listed = home.app.versions(user, id, page()).await.unwrap();
+    let listed = home.app.functions.versions(user, id, page()).await.unwrap();
     assert_eq!(listed.items.iter().map(|version| version.version).collect::<Vec<_>>(), [5, 4]);
     for n in 1..=3 {
-        assert_eq!(home.app.rollback(user, id, n).await.unwrap_err().code, "VERSION_NOT_FOUND");
+        assert_eq!(home.app.functions.rollback(user, id, n).await.unwrap_err().code, "VERSION_NOT_FOUND");
     }
     // Which are gone for their owner, but not yet for an invocation that had just read the function.
     let blobs = home.directory.path().join("blobs");
@@ -338,15 +341,18 @@ async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
     home.sweep().await;
     assert_eq!(files_in(&blobs), 3, "4, 5, and what the queued job needs");
     let message = ports::Message { job_id: job.id, workspace_id: job.workspace_id };
-    assert_eq!(home.app.work(&message).await.unwrap(), app::work::Disposition::Ack);
-    let done = home.app.job(user, job.id).await.unwrap().job;
+    assert_eq!(home.app.worker.work(&message).await.unwrap(), app::worker::Disposition::Ack);
+    let done = home.app.jobs.get(user, job.id).await.unwrap().job;
     assert_eq!((done.status, done.version), (domain::JobStatus::Success, 1));
     home.pass(Duration::from_secs(21 * 60));
     home.sweep().await;
     assert_eq!(files_in(&blobs), 2);
-    assert_eq!(home.app.retry_job(user, job.id).await.unwrap_err().code, "VERSION_NOT_FOUND");
-    home.app.rollback(user, id, 4).await.unwrap();
-    assert_eq!(&*home.app.code(&home.app.function(user, id).await.unwrap().current).await.unwrap(), code(4));
+    assert_eq!(home.app.jobs.retry(user, job.id).await.unwrap_err().code, "VERSION_NOT_FOUND");
+    home.app.functions.rollback(user, id, 4).await.unwrap();
+    assert_eq!(
+        &*home.app.functions.code(&home.app.functions.get(user, id).await.unwrap().current).await.unwrap(),
+        code(4)
+    );
 }
 
 #[tokio::test]
@@ -357,12 +363,13 @@ async fn equal_code_of_an_earlier_release_stays_while_a_version_needs_it() {
     let id = function.id;
     for n in 2..=3 {
         home.app
-            .update_function(user, id, changes(&format!("def handler(event): return {n}")))
+            .functions
+            .update(user, id, changes(&format!("def handler(event): return {n}")))
             .await
             .unwrap();
     }
     // Versions 1 and 3 of this function are in one place, as they would be where their code was equal.
-    let table = home.app.store().table().clone();
+    let table = home.store.table().clone();
     let mut item = table.get(&store::keys::version(id, 3)).await.unwrap().unwrap();
     item.attributes.insert("code_key".into(), function.current.code_key.clone().into());
     table
@@ -371,8 +378,8 @@ async fn equal_code_of_an_earlier_release_stays_while_a_version_needs_it() {
         .unwrap();
     home.pass(Duration::from_secs(21 * 60));
     home.sweep().await;
-    assert!(home.app.store().version(id, 1).await.unwrap().is_none());
-    assert!(home.app.store().blobs().get(&function.current.code_key).await.unwrap().is_some());
+    assert!(home.store.version(id, 1).await.unwrap().is_none());
+    assert!(home.store.blobs().get(&function.current.code_key).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -380,9 +387,9 @@ async fn what_a_user_of_an_earlier_release_has_is_counted_once() {
     let home = Home::with(Quotas { workspaces: 3, functions: 2, ..Quotas::default() });
     let user = home.user().await;
     let first = home.function(user, ExecutionType::Sync).await;
-    home.app.create_workspace(user, "second", None).await.unwrap();
+    home.app.workspaces.create(user, "second", None).await.unwrap();
     // As they were before there were quotas.
-    let table = home.app.store().table().clone();
+    let table = home.store.table().clone();
     let forget = || {
         let gone = ports::Write::Delete(store::keys::quota(user), ports::Condition::None);
         table.write(vec![gone], ports::Durability::Crash)
@@ -393,19 +400,19 @@ async fn what_a_user_of_an_earlier_release_has_is_counted_once() {
     };
     assert_eq!(counts().await, [2, 1]);
     forget().await.unwrap();
-    home.app.create_workspace(user, "third", None).await.unwrap();
+    home.app.workspaces.create(user, "third", None).await.unwrap();
     assert_eq!(counts().await, [3, 1]);
-    let full = home.app.create_workspace(user, "fourth", None).await.unwrap_err();
+    let full = home.app.workspaces.create(user, "fourth", None).await.unwrap_err();
     assert_eq!((full.code, full.kind), ("QUOTA_EXCEEDED", domain::Kind::Conflict));
     forget().await.unwrap();
-    home.app.delete_function(user, first.id).await.unwrap();
+    home.app.functions.delete(user, first.id).await.unwrap();
     assert_eq!(counts().await, [3, 0]);
     forget().await.unwrap();
-    home.app.delete_workspace(user, first.workspace_id).await.unwrap();
+    home.app.workspaces.delete(user, first.workspace_id).await.unwrap();
     assert_eq!(counts().await, [2, 0]);
-    home.app.create_workspace(user, "fourth", None).await.unwrap();
+    home.app.workspaces.create(user, "fourth", None).await.unwrap();
     forget().await.unwrap();
-    home.app.log_in("192.0.2.1", "ada", "password1").await.unwrap();
+    home.app.accounts.log_in("192.0.2.1", "ada", "password1").await.unwrap();
     assert_eq!(counts().await, [3, 0], "before anything is made or deleted");
 }
 
@@ -415,9 +422,9 @@ async fn a_function_of_an_earlier_release_keeps_its_name_from_others() {
     let user = home.user().await;
     let function = home.function(user, ExecutionType::Sync).await;
     let named = |name: &str| FunctionChanges { name: Some(name.to_owned()), ..FunctionChanges::default() };
-    home.app.update_function(user, function.id, named("Straße")).await.unwrap();
+    home.app.functions.update(user, function.id, named("Straße")).await.unwrap();
     // As it was when names were compared by their lower case, and before there were quotas.
-    let table = home.app.store().table();
+    let table = home.store.table();
     let claim = |name: &str| store::keys::function_name(function.workspace_id, name);
     let mut record = table.get(&store::keys::function(function.id)).await.unwrap().unwrap();
     record.attributes.remove("name_key").unwrap();
@@ -431,7 +438,7 @@ async fn a_function_of_an_earlier_release_keeps_its_name_from_others() {
         ports::Write::Delete(store::keys::quota(user), any()),
     ];
     table.write(writes, ports::Durability::Crash).await.unwrap();
-    home.app.log_in("192.0.2.1", "ada", "password1").await.unwrap();
+    home.app.accounts.log_in("192.0.2.1", "ada", "password1").await.unwrap();
 
     let new = |name: &str| NewFunction {
         workspace_id: function.workspace_id,
@@ -447,10 +454,10 @@ async fn a_function_of_an_earlier_release_keeps_its_name_from_others() {
         settings: Settings::default(),
     };
     for name in ["STRASSE", "straße"] {
-        let taken = home.app.create_function(user, new(name)).await.unwrap_err();
+        let taken = home.app.functions.create(user, new(name)).await.unwrap_err();
         assert_eq!(taken.kind, domain::Kind::Conflict, "{name}: {taken}");
     }
-    assert_eq!(home.app.function(user, function.id).await.unwrap().name, "Straße");
-    home.app.delete_function(user, function.id).await.unwrap();
-    home.app.create_function(user, new("STRASSE")).await.unwrap();
+    assert_eq!(home.app.functions.get(user, function.id).await.unwrap().name, "Straße");
+    home.app.functions.delete(user, function.id).await.unwrap();
+    home.app.functions.create(user, new("STRASSE")).await.unwrap();
 }

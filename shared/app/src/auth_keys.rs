@@ -4,16 +4,22 @@
 //! and a CRC-32 of those (4). So one read finds its record together with whatever is asked for, and a mistyped key is
 //! known without any. The record keeps the SHA-256 of the text.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::auth_key::PREFIX;
 use domain::{AuthKey, Error, Function, FunctionId, KeyId, Result, Timestamp, UserId, WorkspaceId};
+use ports::Clock;
+use store::{Listed, PageRequest, Store};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::{App, Listed, PageRequest, request, sha256};
+use crate::digest::sha256;
+use crate::random::Random;
+use crate::request;
+use crate::workspaces::Workspaces;
 
 /// How many random bytes a secret has.
 const SECRET: usize = 20;
@@ -38,15 +44,18 @@ fn bad_key() -> Error {
     Error::unauthenticated("Could not validate workspace credentials")
 }
 
-impl App {
+/// The keys of workspaces.
+pub struct AuthKeys {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    pub(crate) workspaces: Arc<Workspaces>,
+}
+
+impl AuthKeys {
     /// Issues a key to a user's workspace. 404 if it isn't there, or isn't theirs.
-    pub async fn create_auth_key(
-        &self,
-        caller: UserId,
-        workspace: WorkspaceId,
-        hours: u32,
-    ) -> Result<Issued> {
-        self.workspace(caller, workspace).await?;
+    pub async fn create(&self, caller: UserId, workspace: WorkspaceId, hours: u32) -> Result<Issued> {
+        self.workspaces.get(caller, workspace).await?;
         let id = self.random.key_id();
         let key = text(workspace, id, self.random.own("secret"));
         if request::was_made() {
@@ -67,13 +76,13 @@ impl App {
     }
 
     /// A workspace's keys that still work, newest first.
-    pub async fn auth_keys(
+    pub async fn list(
         &self,
         caller: UserId,
         workspace: WorkspaceId,
         page: PageRequest,
     ) -> Result<Listed<AuthKey>> {
-        self.workspace(caller, workspace).await?;
+        self.workspaces.get(caller, workspace).await?;
         let mut listed = self.store.auth_keys(workspace, page).await?;
         let now = self.clock.now();
         listed.items.retain(|key| key.expires_at > now);
@@ -81,14 +90,14 @@ impl App {
     }
 
     /// Revokes a key, at once.
-    pub async fn delete_auth_key(&self, caller: UserId, workspace: WorkspaceId, id: KeyId) -> Result<()> {
-        self.workspace(caller, workspace).await?;
+    pub async fn revoke(&self, caller: UserId, workspace: WorkspaceId, id: KeyId) -> Result<()> {
+        self.workspaces.get(caller, workspace).await?;
         self.store.delete_auth_key(workspace, id).await
     }
 
     /// The function, if this key opens its workspace: one read. 401 if the key is no good, 404 if the function isn't
     /// there or is in another workspace.
-    pub async fn function_by_key(&self, key: &str, function: FunctionId) -> Result<(Function, AuthKey)> {
+    pub async fn function(&self, key: &str, function: FunctionId) -> Result<(Function, AuthKey)> {
         let workspace = claim(key).ok_or_else(bad_key)?.workspace;
         let (function, record) = self.function_and_record(workspace, function, Some(key)).await?;
         let record = self.opened(record, key)?;
@@ -113,7 +122,7 @@ impl App {
     }
 
     /// The record of this key. 401 if it is no good.
-    pub async fn auth_key(&self, key: &str) -> Result<AuthKey> {
+    pub async fn check(&self, key: &str) -> Result<AuthKey> {
         let claim = claim(key).ok_or_else(bad_key)?;
         let record = self.store.auth_key(claim.workspace, claim.id).await?;
         self.opened(record, key)

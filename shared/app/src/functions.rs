@@ -3,19 +3,24 @@
 mod versions;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::function::{CodeFault, endpoint_from_name};
 use domain::{
     Error, ExecutionType, Fault, Function, FunctionId, Language, Result, Settings, Status, UserId,
     WorkspaceId, limits, text,
 };
+use ports::{Clock, Runtime};
 use store::functions::{Taken, not_found};
 use store::quotas::{Counted, Quota};
 use store::uploads::Upload;
-use store::workspaces;
+use store::workspaces::not_found as workspace_not_found;
+use store::{Listed, PageRequest, Store};
 
-use crate::checks::at_fault;
-use crate::{App, Listed, PageRequest, environment, request};
+use crate::code::{Code, at_fault};
+use crate::random::Random;
+use crate::workspaces::Workspaces;
+use crate::{environment, request};
 
 /// A function to be. Shapes have been checked.
 #[derive(Clone, Debug)]
@@ -77,27 +82,41 @@ pub struct FunctionChanges {
     pub max_attempts: Option<u32>,
 }
 
-impl App {
+/// The functions of users, with their versions.
+pub struct Functions {
+    pub(crate) store: Store,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    pub(crate) code: Code,
+    pub(crate) workspaces: Arc<Workspaces>,
+    /// How many a user may have.
+    pub(crate) most: u32,
+    /// How many versions are kept of each.
+    pub(crate) most_versions: u32,
+}
+
+impl Functions {
     /// Saves a new function and makes it ready to run. 404 if the workspace isn't the caller's, 409 if the name or the
     /// endpoint is taken or the caller has as many functions as they may, 422 if the code can't run.
-    pub async fn create_function(&self, caller: UserId, new: NewFunction) -> Result<Function> {
+    pub async fn create(&self, caller: UserId, new: NewFunction) -> Result<Function> {
         let workspace = self.store.workspace(new.workspace_id).await?;
         let mine = workspace.is_some_and(|workspace| workspace.owner_id == caller);
         if !mine {
-            return Err(workspaces::not_found());
+            return Err(workspace_not_found());
         }
         let id = self.random.function_id();
         if request::was_made() {
-            let function = self.function(caller, id).await?;
+            let function = self.get(caller, id).await?;
             return match function.status {
                 Status::Pending => self.deploy_new(function).await,
                 _ => Ok(function),
             };
         }
         let mut faults = environment::faults(&new.settings.environment);
-        let source = self.check(caller, new.language, new.code, &mut faults).await?;
+        let source = self.code.check(caller, new.language, new.code, &mut faults).await?;
         let source = source.filter(|_| faults.is_empty()).ok_or_else(|| Error::invalid(faults))?;
-        let (current, upload) = self.save_code(id, 1, source).await?;
+        let (current, upload) = self.code.save(id, 1, source).await?;
         let now = current.created_at;
         let chosen = new.endpoint.is_some();
         let endpoint =
@@ -125,7 +144,7 @@ impl App {
             updated_at: now,
             deployed_at: None,
         };
-        let quota = Quota { of: Counted::Functions, most: self.config.quotas.functions };
+        let quota = Quota { of: Counted::Functions, most: self.most };
         let mut stored = self.store.create_function(&function, &upload, quota, request::mark()).await;
         if matches!(stored, Ok(Err(Taken::Endpoint))) && !chosen {
             function.endpoint = fallback(&function.endpoint, id);
@@ -150,50 +169,45 @@ impl App {
     }
 
     /// A function of a user's workspace. 404 if it isn't there, isn't theirs, or is in another workspace.
-    pub async fn function_in(
-        &self,
-        caller: UserId,
-        workspace: WorkspaceId,
-        id: FunctionId,
-    ) -> Result<Function> {
-        let function = self.function(caller, id).await?;
+    pub async fn get_in(&self, caller: UserId, workspace: WorkspaceId, id: FunctionId) -> Result<Function> {
+        let function = self.get(caller, id).await?;
         Some(function).filter(|function| function.workspace_id == workspace).ok_or_else(not_found)
     }
 
     /// A user's function. 404 if it isn't there, or isn't theirs.
-    pub async fn function(&self, caller: UserId, id: FunctionId) -> Result<Function> {
+    pub async fn get(&self, caller: UserId, id: FunctionId) -> Result<Function> {
         self.store.function_of_user(caller, id).await?.ok_or_else(not_found)
     }
 
     /// A user's functions in all workspaces, newest first.
-    pub async fn functions(&self, caller: UserId, page: PageRequest) -> Result<Listed<Function>> {
+    pub async fn list(&self, caller: UserId, page: PageRequest) -> Result<Listed<Function>> {
         Ok(self.store.functions_of_user(caller, page).await?.within(limits::PAGE_BYTES, size))
     }
 
     /// A workspace's functions, newest first.
-    pub async fn functions_of_workspace(
+    pub async fn list_in(
         &self,
         caller: UserId,
         workspace: WorkspaceId,
         page: PageRequest,
     ) -> Result<Listed<Function>> {
-        self.workspace(caller, workspace).await?;
+        self.workspaces.get(caller, workspace).await?;
         let listed = self.store.functions_of_workspace(workspace, page).await?;
         Ok(listed.within(limits::PAGE_BYTES, size))
     }
 
     /// Changes a function. New code, or another runtime for it, makes the next version.
-    pub async fn update_function(
+    pub async fn update(
         &self,
         caller: UserId,
         id: FunctionId,
         mut changes: FunctionChanges,
     ) -> Result<Function> {
-        let before = self.function(caller, id).await?;
+        let before = self.get(caller, id).await?;
         environment::keep_masked(&mut changes.environment, &before.settings.environment);
         let mut faults = changes.environment.as_ref().map(environment::faults).unwrap_or_default();
         let source = match self.changed_code(&before, &changes).await? {
-            Some((language, code)) => self.check(caller, language, code, &mut faults).await?,
+            Some((language, code)) => self.code.check(caller, language, code, &mut faults).await?,
             None => None,
         };
         if !faults.is_empty() {
@@ -204,9 +218,9 @@ impl App {
         let mut upload = None;
         if let Some(source) = source {
             after.latest_version += 1;
-            let (version, code) = self.save_code(id, after.latest_version, source).await?;
+            let (version, code) = self.code.save(id, after.latest_version, source).await?;
             after.current = version;
-            if let Some(fault) = self.refusal(&after).await {
+            if let Some(fault) = self.code.refusal(&after).await {
                 self.store.abandon(&code).await;
                 return Err(Error::invalid(vec![at_fault(fault)]));
             }
@@ -217,9 +231,14 @@ impl App {
     }
 
     /// Deletes a function, its versions and its jobs: out of reach when this returns, swept after.
-    pub async fn delete_function(&self, caller: UserId, id: FunctionId) -> Result<()> {
-        let function = self.function(caller, id).await?;
+    pub async fn delete(&self, caller: UserId, id: FunctionId) -> Result<()> {
+        let function = self.get(caller, id).await?;
         self.store.delete_function(&function, self.clock.now()).await
+    }
+
+    /// What is wrong with code that is not to be saved, since other things are wrong with the request.
+    pub async fn code_fault(&self, user_id: UserId, language: Language, code: &str) -> Option<Fault> {
+        self.code.fault(user_id, language, code).await
     }
 
     async fn store_changed(

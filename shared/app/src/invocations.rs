@@ -1,20 +1,23 @@
 //! Invoking functions.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{Error, ExecutionType, Function, FunctionId, Job, JobStatus, Kind, Result, UserId, Version};
-use ports::{Durability, Message};
-use tokio::runtime::Handle;
+use ports::{Durability, Message, Queue};
+use store::Store;
 use tokio::time::Instant;
-use tracing::{Instrument, warn};
+use tracing::warn;
 
+use crate::auth_keys::AuthKeys;
+use crate::background::Background;
+use crate::functions::Functions;
+use crate::random::Random;
+use crate::request;
 pub use crate::runs::Ran;
-use crate::{App, request, runs};
+use crate::runs::{Runs, runs_directly};
 
 /// What a caller gets.
 #[derive(Clone, Debug)]
@@ -36,51 +39,51 @@ enum Queued {
 /// How often a caller's wait looks at a job that someone else runs, at first and at most.
 const LOOK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 
-impl App {
+/// Invokes functions.
+pub struct Invocations {
+    pub(crate) store: Store,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) random: Random,
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) auth_keys: Arc<AuthKeys>,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) background: Background,
+    /// How long a SYNC caller is kept waiting.
+    pub(crate) gateway_wait: Duration,
+    /// SYNC functions with a longer timeout go through the queue.
+    pub(crate) direct_limit: Option<Duration>,
+}
+
+impl Invocations {
     /// Invokes a user's function with an event (valid JSON). 404 if it isn't there or isn't theirs, 409 if it is
     /// disabled, 429 if the limit of concurrent runs is reached.
-    pub async fn invoke_as_user(
-        self: &Arc<Self>,
-        caller: UserId,
-        id: FunctionId,
-        event: Bytes,
-    ) -> Result<Invoked> {
-        let function = self.function(caller, id).await?;
+    pub async fn invoke_as_user(&self, caller: UserId, id: FunctionId, event: Bytes) -> Result<Invoked> {
+        let function = self.functions.get(caller, id).await?;
         self.invoke(function, event, false).await
     }
 
     /// Likewise, for who has a key of its workspace. 401 if the key is no good.
-    pub async fn invoke_with_key(
-        self: &Arc<Self>,
-        key: &str,
-        id: FunctionId,
-        event: Bytes,
-    ) -> Result<Invoked> {
-        let (function, _) = self.function_by_key(key, id).await?;
+    pub async fn invoke_with_key(&self, key: &str, id: FunctionId, event: Bytes) -> Result<Invoked> {
+        let (function, _) = self.auth_keys.function(key, id).await?;
         self.invoke(function, event, false).await
     }
 
     /// Invokes a function's current version. The caller has been checked. `by_trigger` says that a response is to be made of
     /// the result.
-    pub(crate) async fn invoke(
-        self: &Arc<Self>,
-        function: Function,
-        event: Bytes,
-        by_trigger: bool,
-    ) -> Result<Invoked> {
+    pub(crate) async fn invoke(&self, function: Function, event: Bytes, by_trigger: bool) -> Result<Invoked> {
         let version = function.current.clone();
         self.invoke_version(function, version, event, by_trigger).await
     }
 
     /// Invokes a version of a function. The caller has been checked.
     pub(crate) async fn invoke_version(
-        self: &Arc<Self>,
+        &self,
         function: Function,
         version: Version,
         event: Bytes,
         by_trigger: bool,
     ) -> Result<Invoked> {
-        let until = Instant::now() + self.config.gateway_wait;
+        let until = Instant::now() + self.gateway_wait;
         let id = self.random.job_id();
         if request::was_begun()
             && let Some(job) = self.store.job(id).await?
@@ -93,8 +96,8 @@ impl App {
                 "The function is disabled. Enable it to invoke it",
             ));
         }
-        let job = self.new_job(id, &function, version.version, &event, by_trigger)?;
-        if runs::runs_directly(&function, self.config.direct_limit) {
+        let job = self.runs.new_job(id, &function, version.version, &event, by_trigger)?;
+        if runs_directly(&function, self.direct_limit) {
             return self.invoke_directly(function, version, job, event, until).await;
         }
         match self.queue_job(job).await? {
@@ -113,7 +116,7 @@ impl App {
         }
         // Whoever recorded it may have died before this was done.
         if job.status == JobStatus::Pending {
-            self.send_again(&job, Duration::ZERO).await;
+            self.runs.send_again(&job, Duration::ZERO).await;
         }
         self.store.keep_job(job.id).await?;
         Ok(Invoked::Accepted(Box::new(job)))
@@ -122,7 +125,7 @@ impl App {
     /// Runs it here and now. The run becomes a task of its own when the caller hangs up or has waited enough; not before,
     /// since handing it to another thread costs as much as a small run.
     async fn invoke_directly(
-        self: &Arc<Self>,
+        &self,
         function: Function,
         version: Version,
         job: Job,
@@ -132,9 +135,8 @@ impl App {
         let (id, its_function) = (job.id, job.function_id);
         let told = Arc::new(AtomicBool::new(false));
         // In its box at once: it is large, and each of those around it would move it.
-        let run = Box::pin(self.clone().run_directly(function, version, job, event, told.clone()));
-        let run = self.tasks.track_future(self.unless_stopping(run));
-        let mut run = GoesOn::new(run);
+        let run = Box::pin(self.runs.clone().run_directly(function, version, job, event, told.clone()));
+        let mut run = self.background.go_on(self.background.unless_stopping(run));
         let ran = match tokio::time::timeout_at(until, &mut run).await {
             Ok(ran) => ran,
             Err(_) if told.swap(true, Ordering::SeqCst) => run.await,
@@ -152,21 +154,6 @@ impl App {
         match self.store.job(id).await?.filter(|job| job.function_id == its_function) {
             Some(job) => self.wait_for(job, until).await,
             None => Err(Error::new(Kind::NotFound, "JOB_NOT_FOUND", "The function was deleted while it ran")),
-        }
-    }
-
-    /// The work, until the process stops.
-    pub(crate) fn unless_stopping<T, F>(&self, work: F) -> impl Future<Output = Result<T>> + use<T, F>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let stopping = self.stopping.clone().cancelled_owned();
-        async move {
-            tokio::select! {
-                biased;
-                done = work => done,
-                () = stopping => Err(Error::unavailable("the server is stopping")),
-            }
         }
     }
 
@@ -190,7 +177,7 @@ impl App {
 
     /// Waits for a job that another runs, as long as a caller may be kept.
     async fn wait_for(&self, job: Job, until: Instant) -> Result<Invoked> {
-        self.unless_stopping(self.wait_until(job, until)).await
+        self.background.unless_stopping(self.wait_until(job, until)).await
     }
 
     async fn wait_until(&self, job: Job, until: Instant) -> Result<Invoked> {
@@ -218,62 +205,7 @@ impl App {
             Some(output) => Some(self.store.text(output).await?),
             None => None,
         };
-        let logs = self.logs(&job).await?;
+        let logs = self.store.logs(&job).await?;
         Ok(Ran { job, output, logs, response: None })
-    }
-
-    /// Resolves when all runs that this process began are over.
-    pub async fn drained(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-
-    /// Breaks off what still runs. Its jobs stay as they are recorded: see [`Look::Stopping`](crate::janitor::Look).
-    pub async fn break_off(&self) {
-        self.stopping.cancel();
-        self.drained().await;
-    }
-}
-
-/// Work that goes on in a task of its own if it is dropped before its end.
-pub(crate) struct GoesOn<F>(Option<Pin<Box<F>>>)
-where
-    F: Future<Output: Send> + Send + 'static;
-
-impl<F> GoesOn<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    pub(crate) fn new(work: F) -> Self {
-        Self(Some(Box::pin(work)))
-    }
-}
-
-impl<F> Future for GoesOn<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Taken out, so that what panics is not polled again.
-        let Some(mut work) = self.0.take() else { return Poll::Pending };
-        let polled = work.as_mut().poll(cx);
-        if polled.is_pending() {
-            self.0 = Some(work);
-        }
-        polled
-    }
-}
-
-impl<F> Drop for GoesOn<F>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn drop(&mut self) {
-        // Without a runtime, the process ends.
-        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
-            runtime.spawn(work.in_current_span());
-        }
     }
 }

@@ -1,21 +1,23 @@
 //! The janitor: looks after jobs that are due, and sweeps what deletes left. Everything it does can be done twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::job::{Next, QUEUE_PATIENCE};
 use domain::metrics::DAY;
-use domain::{Error, Job, JobId, JobStatus, Result, Timestamp};
-use ports::{Message, Table};
+use domain::{Error, JobId, JobStatus, Result, Timestamp};
+use ports::{Clock, Runtime, Table};
 use store::keys::SHARDS;
 use store::sweeps::{Deleted, STRAGGLERS, Sweep};
 use store::uploads::Upload;
+use store::{PageRequest, Store};
 use tracing::{info, warn};
 
-use crate::{App, PageRequest};
+use crate::runs::Runs;
 
 /// Which jobs to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Scope {
     /// Those whose time has come.
     Due,
     /// All that were accepted or begun before this moment and are not final: whoever had them is known to be gone,
@@ -47,12 +49,20 @@ pub async fn note_answers(table: &dyn Table, day: Timestamp) -> Result<()> {
     store::sweeps::note_answers(table, day).await
 }
 
-impl App {
+/// Looks after jobs that are due, and sweeps what deletes left.
+pub struct Janitor {
+    pub(crate) store: Store,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) runs: Arc<Runs>,
+}
+
+impl Janitor {
     /// Puts jobs that were left (by a crash, or a queue that was away) back into the queue. How many.
-    pub async fn requeue(&self, look: Look) -> Result<usize> {
+    pub async fn requeue(&self, scope: Scope) -> Result<usize> {
         let now = self.clock.now();
         // A job that is given back is due at `now` and this patience, so going up to there meets each one.
-        let until = if look == Look::Due { now } else { now + QUEUE_PATIENCE };
+        let until = if scope == Scope::Due { now } else { now + QUEUE_PATIENCE };
         let mut requeued = 0;
         for shard in 0..SHARDS {
             let mut after = None;
@@ -60,7 +70,7 @@ impl App {
                 let page = PageRequest { limit: BATCH, after: after.take() };
                 let notes = self.store.due_jobs(shard, until, page).await?;
                 for (id, due) in notes.items {
-                    requeued += usize::from(self.look_at(id, due, look, now).await?);
+                    requeued += usize::from(self.look_at(id, due, scope, now).await?);
                 }
                 match notes.next {
                     Some(next) => after = Some(next),
@@ -75,27 +85,28 @@ impl App {
     }
 
     /// Looks at one job. Whether it was queued again.
-    async fn look_at(&self, id: JobId, due: Timestamp, look: Look, now: Timestamp) -> Result<bool> {
+    async fn look_at(&self, id: JobId, due: Timestamp, scope: Scope, now: Timestamp) -> Result<bool> {
         let job = self.store.job(id).await?.filter(|job| job.due == Some(due));
         let Some(job) = job else {
             self.store.drop_due(id, due).await?;
             return Ok(false);
         };
-        let left = |since: Timestamp| matches!(look, Look::LeftBefore(start) if since < start);
+        let left = |since: Timestamp| matches!(scope, Scope::LeftBefore(start) if since < start);
         let (mut after, mut delay) = (job.clone(), Duration::ZERO);
         match job.status {
-            JobStatus::Pending if look == Look::Due || left(job.created_at) => {
+            JobStatus::Pending if scope == Scope::Due || left(job.created_at) => {
                 after.due = Some(now + QUEUE_PATIENCE);
             }
-            JobStatus::Running if look == Look::Stopping => after.put_back(now),
+            JobStatus::Running if scope == Scope::Stopping => after.put_back(now),
             JobStatus::Running
-                if !self.leases.has(&job)
-                    && (left(job.started_at.unwrap_or(now)) || (look == Look::Due && job.can_start(now))) =>
+                if !self.runs.leases.has(&job)
+                    && (left(job.started_at.unwrap_or(now))
+                        || (scope == Scope::Due && job.can_start(now))) =>
             {
                 after.losses += 1;
                 let Next::Retry(later) = after.after_loss() else {
                     let gone = "the process that ran it stopped each time";
-                    self.store.step_from_running(&job, &self.gave_up(&after, gone)).await?;
+                    self.store.step_from_running(&job, &self.runs.gave_up(&after, gone)).await?;
                     return Ok(false);
                 };
                 delay = later;
@@ -104,19 +115,11 @@ impl App {
             _ => return Ok(false),
         }
         // A job that this look gave back already is met once more, at the end.
-        if after.due == job.due || !self.record_step(&job, &after).await? {
+        if after.due == job.due || !self.runs.record_step(&job, &after).await? {
             return Ok(false);
         }
-        self.send_again(&after, delay).await;
+        self.runs.send_again(&after, delay).await;
         Ok(true)
-    }
-
-    /// Queues a job's message once more, to be delivered after `delay`.
-    pub(crate) async fn send_again(&self, job: &Job, delay: Duration) {
-        let message = Message { job_id: job.id, workspace_id: job.workspace_id };
-        if let Err(error) = self.queue.send(&message, delay).await {
-            warn!(job = %job.id, %error, "a job could not be queued again; the janitor will try later");
-        }
     }
 
     /// Takes over from the server that ran on this machine before `started`, and that nothing of runs any more: removes what

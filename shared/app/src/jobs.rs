@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{Error, FunctionId, Job, JobId, JobStatus, Logs, Payload, Result, UserId, limits};
+use ports::Clock;
 use store::jobs::not_found;
+use store::{Listed, PageRequest, Store};
 
-use crate::invocations::Invoked;
-use crate::{App, Listed, PageRequest, request};
+use crate::functions::Functions;
+use crate::invocations::{Invocations, Invoked};
+use crate::request;
 
 /// A job with its texts. In a list, a text too large for the table is left out, and named.
 #[derive(Clone, Debug)]
@@ -33,43 +36,51 @@ impl JobDetail {
     }
 }
 
-impl App {
+/// The jobs of functions.
+pub struct Jobs {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) invocations: Arc<Invocations>,
+}
+
+impl Jobs {
     /// A user's job, whole. 404 if it isn't there, isn't theirs, or its function was deleted.
-    pub async fn job(&self, caller: UserId, id: JobId) -> Result<JobDetail> {
+    pub async fn get(&self, caller: UserId, id: JobId) -> Result<JobDetail> {
         let (job, _) = self.job_and_function(caller, id).await?;
         let output = match &job.output {
             Some(output) => Some(self.store.text(output).await?),
             None => None,
         };
         let input = Some(self.store.text(&job.input).await?);
-        let logs = Some(self.logs(&job).await?);
+        let logs = Some(self.store.logs(&job).await?);
         Ok(JobDetail { input, output, logs, omitted: Vec::new(), job })
     }
 
     /// A function's jobs, newest first, and how many there are in all.
-    pub async fn jobs(
+    pub async fn list(
         &self,
         caller: UserId,
         function: FunctionId,
         status: Option<JobStatus>,
         page: PageRequest,
     ) -> Result<(Listed<JobDetail>, u64)> {
-        let function = self.function(caller, function).await?;
+        let function = self.functions.get(caller, function).await?;
         let (listed, total) = self.store.jobs(&function, status, page).await?;
         Ok((listed.map(at_hand).within(limits::PAGE_BYTES, JobDetail::size), total))
     }
 
     /// Withdraws a job that waits. 409 if it has begun or is over.
-    pub async fn cancel_job(&self, caller: UserId, id: JobId) -> Result<JobDetail> {
+    pub async fn cancel(&self, caller: UserId, id: JobId) -> Result<JobDetail> {
         let (job, _) = self.job_and_function(caller, id).await?;
         if request::was_begun() && job.status == JobStatus::Cancelled {
-            return self.job(caller, id).await;
+            return self.get(caller, id).await;
         }
         if job.status == JobStatus::Pending {
             let mut after = job.clone();
             after.finish(JobStatus::Cancelled, self.clock.now());
             if self.store.step_from_pending(&job, &after).await? {
-                return self.job(caller, id).await;
+                return self.get(caller, id).await;
             }
         }
         let (job, _) = self.job_and_function(caller, id).await?;
@@ -81,7 +92,7 @@ impl App {
     }
 
     /// Runs a job again: a new job with the same input and the same version.
-    pub async fn retry_job(self: &Arc<Self>, caller: UserId, id: JobId) -> Result<Invoked> {
+    pub async fn retry(&self, caller: UserId, id: JobId) -> Result<Invoked> {
         let (job, function) = self.job_and_function(caller, id).await?;
         let version = match job.version == function.current.version {
             true => Some(function.current.clone()),
@@ -90,7 +101,7 @@ impl App {
         let version = version.filter(|version| version.version >= function.oldest_version);
         let version = version.ok_or_else(|| Error::not_found("Version", "VERSION_NOT_FOUND"))?;
         let event = Bytes::from(self.store.text(&job.input).await?);
-        self.invoke_version(function, version, event, job.by_trigger).await
+        self.invocations.invoke_version(function, version, event, job.by_trigger).await
     }
 
     async fn job_and_function(&self, caller: UserId, id: JobId) -> Result<(Job, domain::Function)> {
@@ -99,14 +110,6 @@ impl App {
         let function = self.store.function_in(job.workspace_id, job.function_id).await?;
         let function = function.ok_or_else(not_found)?;
         Ok((job, function))
-    }
-
-    /// What a job printed.
-    pub(crate) async fn logs(&self, job: &Job) -> Result<Logs> {
-        match &job.logs {
-            Some(logs) => serde_json::from_str(&self.store.text(logs).await?).map_err(Error::internal),
-            None => Ok(Logs::default()),
-        }
     }
 }
 

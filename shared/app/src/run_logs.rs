@@ -1,10 +1,15 @@
 //! A function's runs as log entries: what was asked, what was answered, what was printed.
 
+use std::sync::Arc;
+
 use domain::{FunctionId, Job, JobStatus, Logs, Payload, Result, UserId, WorkspaceId};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use store::Store;
 
-use crate::App;
-use crate::http_trigger::{Body, request_body, response_body};
+use crate::functions::Functions;
+use crate::http_trigger::event::body_of as request_body;
+use crate::http_trigger::message::Body;
+use crate::http_trigger::response::seen as response_body;
 
 /// The texts of an answer, in bytes all together: a Lambda answers 6 MB at most, and there is more to an entry.
 const TEXTS: usize = 4 * 1024 * 1024;
@@ -54,17 +59,23 @@ struct Chosen {
     omitted: Vec<Omitted>,
 }
 
-impl App {
+/// The runs of functions.
+pub struct RunLogs {
+    pub(crate) store: Store,
+    pub(crate) functions: Arc<Functions>,
+}
+
+impl RunLogs {
     /// The last runs of a function that ended, newest first, and how many there were in all. 404 as
-    /// [`function_in`](Self::function_in).
-    pub async fn run_logs(
+    /// [`Functions::get_in`].
+    pub async fn list(
         &self,
         caller: UserId,
         workspace: WorkspaceId,
         function: FunctionId,
         limit: usize,
     ) -> Result<(Vec<RunLog>, u64)> {
-        let function = self.function_in(caller, workspace, function).await?;
+        let function = self.functions.get_in(caller, workspace, function).await?;
         let mut ended = self.store.ended_jobs(function.id, limit);
         let mut room = TEXTS;
         let mut chosen = Vec::new();

@@ -9,10 +9,15 @@ use domain::job::{Next, Outcome, cut_error};
 use domain::{
     Error, ExecutionType, Function, Job, JobId, JobStatus, Kind, Logs, Payload, Result, Version, limits,
 };
-use ports::{Durability, Invocation, RuntimeError};
+use ports::{Clock, Durability, Invocation, Message, Queue, Runtime, RuntimeError};
+use store::Store;
 use tracing::{error, warn};
 
-use crate::{App, busy, http_trigger, request};
+use crate::http_trigger::Response;
+use crate::http_trigger::response::response;
+use crate::leases::Leases;
+use crate::random::Random;
+use crate::request;
 
 /// When to try again to record what became of a job.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
@@ -27,7 +32,7 @@ pub struct Ran {
     /// What it printed.
     pub logs: Logs,
     /// Of a job that an HTTP trigger began, the response that its result stands for, where that is at hand.
-    pub response: Option<http_trigger::Response>,
+    pub response: Option<Response>,
 }
 
 /// What became of a job that a worker had.
@@ -42,7 +47,22 @@ pub(crate) enum Step {
     Lost,
 }
 
-impl App {
+/// Runs jobs.
+pub(crate) struct Runs {
+    pub(crate) store: Store,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    /// Under which leases this process runs jobs.
+    pub(crate) leases: Leases,
+    /// A SYNC run shorter than this is recorded once, when it ends.
+    pub(crate) sync_grace: Duration,
+    /// How long a SYNC run may wait for a place to run.
+    pub(crate) sync_patience: Duration,
+}
+
+impl Runs {
     /// A job of this function, accepted now.
     pub(crate) fn new_job(
         &self,
@@ -94,12 +114,12 @@ impl App {
         let may_come_again = request::may_come_again();
         let mut _held = None;
         job.start(self.random.lease_id(), &function.settings, self.clock.now());
-        let invocation = invocation(function, version, &job, event, self.config.sync_patience);
+        let invocation = invocation(function, version, &job, event, self.sync_patience);
         let mut run = self.runtime.invoke(invocation);
         let (ran, recorded) = tokio::select! {
             biased;
             ran = &mut run => (ran, false),
-            () = tokio::time::sleep(self.config.sync_grace) => {
+            () = tokio::time::sleep(self.sync_grace) => {
                 _held = Some(self.leases.hold(&job));
                 let (ran, recorded) = tokio::join!(run, self.store.add_job(&mut job, Durability::Crash));
                 match recorded? {
@@ -220,13 +240,23 @@ impl App {
         Ok(self.store.job(job.id).await?.is_some_and(done))
     }
 
+    pub(crate) async fn record_step(&self, before: &Job, after: &Job) -> Result<bool> {
+        match before.status {
+            JobStatus::Running => self.store.step_from_running(before, after).await,
+            _ => self.store.step_from_pending(before, after).await,
+        }
+    }
+
+    /// Queues a job's message once more, to be delivered after `delay`.
+    pub(crate) async fn send_again(&self, job: &Job, delay: Duration) {
+        let message = Message { job_id: job.id, workspace_id: job.workspace_id };
+        if let Err(error) = self.queue.send(&message, delay).await {
+            warn!(job = %job.id, %error, "a job could not be queued again; the janitor will try later");
+        }
+    }
+
     /// The job as an outcome leaves it.
-    fn ended(
-        &self,
-        job: &Job,
-        outcome: Outcome,
-        response: Option<http_trigger::Response>,
-    ) -> Result<(Job, Ran)> {
+    fn ended(&self, job: &Job, outcome: Outcome, response: Option<Response>) -> Result<(Job, Ran)> {
         let mut after = job.clone();
         let (status, output) = match outcome.result {
             Ok(output) => (JobStatus::Success, Some(output)),
@@ -262,11 +292,11 @@ impl App {
 
 /// The outcome of a job's run by the platform's own rules: a result that is too large, or that is no response where one is
 /// waited for, is a run that failed. And that response.
-fn judged(job: &Job, outcome: Outcome) -> (Outcome, Option<http_trigger::Response>) {
+fn judged(job: &Job, outcome: Outcome) -> (Outcome, Option<Response>) {
     let failed = |text| Outcome { result: Err(text), ..outcome.clone() };
     match &outcome.result {
         Ok(output) if output.len() > limits::OUTPUT => (failed(too_large(output.len())), None),
-        Ok(output) if job.by_trigger => match http_trigger::response(output) {
+        Ok(output) if job.by_trigger => match response(output) {
             Ok(response) => (outcome, Some(response)),
             Err(why) => (failed(why), None),
         },
@@ -312,4 +342,13 @@ fn could_not_run(reason: &str) -> Error {
 pub(crate) fn runs_directly(function: &Function, direct_limit: Option<Duration>) -> bool {
     let timeout = Duration::from_secs(function.settings.timeout_seconds.into());
     function.execution_type == ExecutionType::Sync && direct_limit.is_none_or(|limit| timeout <= limit)
+}
+
+/// What a caller hears when the limit of concurrent runs is reached.
+fn busy(retry_after: Duration) -> Error {
+    Error::new(
+        Kind::TooMany { retry_after },
+        "CONCURRENCY_LIMIT",
+        "The limit of concurrent runs is reached. Try again after the time in Retry-After",
+    )
 }

@@ -1,23 +1,32 @@
 //! Workspaces.
 
+use std::sync::Arc;
+
 use domain::{Result, UserId, Workspace, WorkspaceId, limits, text};
+use ports::Clock;
 use store::quotas::{Counted, Quota};
 use store::workspaces::not_found;
+use store::{Listed, PageRequest, Store};
 
-use crate::{App, Listed, PageRequest, request};
+use crate::random::Random;
+use crate::request;
 
-impl App {
+/// The workspaces of users.
+pub struct Workspaces {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    /// How many a user may have.
+    pub(crate) most: u32,
+}
+
+impl Workspaces {
     /// Makes a workspace. 409 if the owner has one of this name, or as many as they may.
-    pub async fn create_workspace(
-        &self,
-        owner: UserId,
-        name: &str,
-        description: Option<String>,
-    ) -> Result<Workspace> {
+    pub async fn create(&self, owner: UserId, name: &str, description: Option<String>) -> Result<Workspace> {
         let now = self.clock.now();
         let id = self.random.workspace_id();
         if request::was_made() {
-            return self.workspace(owner, id).await;
+            return self.get(owner, id).await;
         }
         let workspace = Workspace {
             id,
@@ -29,13 +38,13 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        let quota = Quota { of: Counted::Workspaces, most: self.config.quotas.workspaces };
+        let quota = Quota { of: Counted::Workspaces, most: self.most };
         self.store.create_workspace(&workspace, quota, request::mark()).await?;
         Ok(workspace)
     }
 
     /// A user's workspaces, newest first.
-    pub async fn workspaces(&self, owner: UserId, page: PageRequest) -> Result<Listed<Workspace>> {
+    pub async fn list(&self, owner: UserId, page: PageRequest) -> Result<Listed<Workspace>> {
         /// Its ids, times and numbers, and the names of its fields.
         const REST: usize = 300;
         let size = |workspace: &Workspace| {
@@ -45,20 +54,20 @@ impl App {
     }
 
     /// A user's workspace. 404 if it isn't there, or isn't theirs.
-    pub async fn workspace(&self, caller: UserId, id: WorkspaceId) -> Result<Workspace> {
+    pub async fn get(&self, caller: UserId, id: WorkspaceId) -> Result<Workspace> {
         let workspace = self.store.workspace(id).await?;
         workspace.filter(|workspace| workspace.owner_id == caller).ok_or_else(not_found)
     }
 
     /// Changes what is given. 409 if the new name is taken.
-    pub async fn update_workspace(
+    pub async fn update(
         &self,
         caller: UserId,
         id: WorkspaceId,
         name: Option<&str>,
         description: Option<String>,
     ) -> Result<Workspace> {
-        let before = self.workspace(caller, id).await?;
+        let before = self.get(caller, id).await?;
         let mut after = before.clone();
         if let Some(name) = name.map(text::name).filter(|name| *name != before.name) {
             after.name_key = Some(text::name_key(&name));
@@ -77,8 +86,8 @@ impl App {
     }
 
     /// Deletes a workspace and all in it: out of reach when this returns, swept after.
-    pub async fn delete_workspace(&self, caller: UserId, id: WorkspaceId) -> Result<()> {
-        let workspace = self.workspace(caller, id).await?;
+    pub async fn delete(&self, caller: UserId, id: WorkspaceId) -> Result<()> {
+        let workspace = self.get(caller, id).await?;
         self.store.delete_workspace(&workspace, self.clock.now()).await
     }
 }

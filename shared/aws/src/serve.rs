@@ -4,7 +4,7 @@
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use app::App;
+use app::Services;
 use aws_sdk_secretsmanager::Client;
 use axum::Router;
 use axum::extract::Request;
@@ -138,8 +138,8 @@ impl Home {
         };
         let registrations_per_source = self.config.registrations_per_source()?;
         let settings = app::Config { registrations_per_source, quotas, ..app_config() };
-        let app = Arc::new(App::new(self.parts.clone(), settings));
-        let state = AppState { app, web: web.clone() };
+        let services = Arc::new(Services::new(self.parts.clone(), settings));
+        let state = AppState { services, web: web.clone() };
         let apis: Vec<_> = self.apis.iter().map(|api| api()).collect();
         let style = apis.first().ok_or("there is no API to serve")?.style();
         let site = apis.into_iter().fold(Site::new(web, style), |site, api| site.api(api, state.clone()));

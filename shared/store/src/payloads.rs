@@ -1,6 +1,6 @@
 //! Texts that live in the table while they are small, and in the blob store once they are not.
 
-use domain::{Error, Job, JobStatus, Payload, Result, limits};
+use domain::{Error, Job, JobStatus, Logs, Payload, Result, limits};
 use ports::Durability;
 use uuid::Uuid;
 
@@ -67,6 +67,14 @@ impl Store {
                 let bytes = bytes.ok_or_else(|| Error::internal(format!("the blob {key} is gone")))?;
                 String::from_utf8(bytes.into()).map_err(Error::internal)
             }
+        }
+    }
+
+    /// What a job printed.
+    pub async fn logs(&self, job: &Job) -> Result<Logs> {
+        match &job.logs {
+            Some(logs) => serde_json::from_str(&self.text(logs).await?).map_err(Error::internal),
+            None => Ok(Logs::default()),
         }
     }
 }

@@ -87,8 +87,8 @@ impl Platform {
         }
         let parts = self.parts();
         let queue = parts.queue.clone();
-        let app = app::App::new(parts, aws::serve::app_config());
-        let told = worker::work(&app, queue.as_ref(), event).await;
+        let services = app::Services::new(parts, aws::serve::app_config());
+        let told = worker::work(&services.worker, queue.as_ref(), event).await;
         assert!(told.batch_item_failures.is_empty(), "{told:?}");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn serve(parts: Parts, config: app::Config) -> Client {
         clock: parts.clock.clone(),
         config: web::Config::default(),
     });
-    let state = AppState { app: Arc::new(app::App::new(parts, config)), web: web.clone() };
+    let state = AppState { services: Arc::new(app::Services::new(parts, config)), web: web.clone() };
     let site = catalogue::site(web, &state);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,14 +1,16 @@
 //! `POST /api/workspaces/{ws_id}/functions`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use app::functions::{NewFunction, faults};
+use app::{Functions, Metrics};
 use axum::extract::State;
 use domain::{Error, Fault, Language, Settings};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
+use web::{BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
 use super::{ExecutionType, Function, HttpMethod, RuntimeLabel, WorkspacePath, code};
 
@@ -90,7 +92,8 @@ pub(super) fn source(fields: &Fields<'_>, language: Option<Language>) -> Option<
     security(("user" = []))
 )]
 pub async fn create(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
     PathBody { path, body: new }: PathBody<WorkspacePath, FunctionCreate>,
@@ -114,6 +117,6 @@ pub async fn create(
             ..defaults
         },
     };
-    let function = state.app.create_function(caller.user_id, new).await?;
-    Ok((StatusCode::CREATED, Json(Function::one(&state, &base, function).await?)))
+    let function = functions.create(caller.user_id, new).await?;
+    Ok((StatusCode::CREATED, Json(Function::one(&functions, &metrics, &base, function).await?)))
 }

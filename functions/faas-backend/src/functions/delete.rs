@@ -1,8 +1,11 @@
 //! `DELETE /api/workspaces/{ws_id}/functions/{fn_id}`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
 use http::StatusCode;
-use web::{AppState, Caller, Path, Result};
+use web::{Caller, Path, Result};
 
 use super::FunctionPath;
 
@@ -19,11 +22,11 @@ use super::FunctionPath;
     security(("user" = []))
 )]
 pub async fn delete(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
     caller: Caller,
     Path(path): Path<FunctionPath>,
 ) -> Result<StatusCode> {
-    let function = state.app.function_in(caller.user_id, path.workspace(), path.id()).await?;
-    state.app.delete_function(caller.user_id, function.id).await?;
+    let function = functions.get_in(caller.user_id, path.workspace(), path.id()).await?;
+    functions.delete(caller.user_id, function.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,7 +1,10 @@
 //! `GET /api/workspaces/{ws_id}/functions/{fn_id}`
 
+use std::sync::Arc;
+
+use app::{Functions, Metrics};
 use axum::extract::State;
-use web::{AppState, BaseUrl, Caller, Json, Path, Result};
+use web::{BaseUrl, Caller, Json, Path, Result};
 
 use super::{Function, FunctionPath};
 
@@ -15,11 +18,12 @@ use super::{Function, FunctionPath};
     security(("user" = []))
 )]
 pub async fn get(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
     Path(path): Path<FunctionPath>,
 ) -> Result<Json<Function>> {
-    let function = state.app.function_in(caller.user_id, path.workspace(), path.id()).await?;
-    Ok(Json(Function::one(&state, &base, function).await?))
+    let function = functions.get_in(caller.user_id, path.workspace(), path.id()).await?;
+    Ok(Json(Function::one(&functions, &metrics, &base, function).await?))
 }

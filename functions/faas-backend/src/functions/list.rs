@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use app::{Functions, Metrics};
 use axum::extract::State;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::HeaderMap;
-use web::{AppState, BaseUrl, Caller, Json, Paging, PathQuery, Result};
+use web::{BaseUrl, Caller, Json, Paging, PathQuery, Result, Web};
 
 use super::{Function, WorkspacePath};
 use crate::linked;
@@ -25,20 +26,25 @@ const AT_ONCE: usize = 32;
     security(("user" = []))
 )]
 pub async fn list(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(web): State<Web>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
     PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
 ) -> Result<(HeaderMap, Json<Vec<Function>>)> {
     let workspace = path.id();
-    let list = query.list(&state.web, caller, &["api", "workspaces", &workspace.to_string(), "functions"]);
-    let listed = state.app.functions_of_workspace(caller.user_id, workspace, list.page_or_fault()?).await?;
+    let list = query.list(&web, caller, &["api", "workspaces", &workspace.to_string(), "functions"]);
+    let listed = functions.list_in(caller.user_id, workspace, list.page_or_fault()?).await?;
     let link = list.link(&format!("{base}/api/workspaces/{workspace}/functions"), listed.next)?;
-    Ok((linked(link), Json(Function::all(&state, &base, listed.items).await?)))
+    Ok((linked(link), Json(Function::all(&functions, &metrics, &base, listed.items).await?)))
 }
 
 /// The sources of these, from the first on, as many as may be shown together.
-pub(super) async fn codes(state: &AppState, functions: &[domain::Function]) -> Result<Vec<Option<Arc<str>>>> {
+pub(super) async fn codes(
+    service: &Functions,
+    functions: &[domain::Function],
+) -> Result<Vec<Option<Arc<str>>>> {
     let rest: usize = functions.iter().map(app::functions::size).sum();
     // As Base64 a source is a third more.
     let mut room = ANSWER.saturating_sub(rest) / 4 * 3;
@@ -50,7 +56,7 @@ pub(super) async fn codes(state: &AppState, functions: &[domain::Function]) -> R
             room -= if shown { version.code_size } else { 0 };
             async move {
                 match shown {
-                    true => state.app.code(version).await.map(Some),
+                    true => service.code(version).await.map(Some),
                     false => Ok(None),
                 }
             }

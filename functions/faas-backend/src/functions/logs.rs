@@ -1,5 +1,8 @@
 //! `GET /api/workspaces/{ws_id}/functions/{fn_id}/logs`
 
+use std::sync::Arc;
+
+use app::RunLogs;
 use app::http_trigger::Body;
 use app::run_logs::{Omitted, RunLog};
 use axum::extract::State;
@@ -8,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{AppState, Caller, Json, PathQuery, RawJson, Result};
+use web::{Caller, Json, PathQuery, RawJson, Result};
 
 use super::FunctionPath;
 
@@ -106,12 +109,12 @@ pub struct LogList {
     security(("user" = []))
 )]
 pub async fn logs(
-    State(state): State<AppState>,
+    State(run_logs): State<Arc<RunLogs>>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<FunctionPath, LogsQuery>,
 ) -> Result<Json<LogList>> {
     let limit = query.limit.unwrap_or(LIMIT);
-    let (runs, total) = state.app.run_logs(caller.user_id, path.workspace(), path.id(), limit).await?;
+    let (runs, total) = run_logs.list(caller.user_id, path.workspace(), path.id(), limit).await?;
     let logs = runs.into_iter().map(LogEntry::new).collect::<Result<_>>()?;
     Ok(Json(LogList { logs, total }))
 }

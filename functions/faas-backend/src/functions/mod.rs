@@ -11,6 +11,7 @@ pub mod update;
 use std::collections::BTreeMap;
 
 use app::environment::MASK;
+use app::{Functions, Metrics};
 use domain::{Error, FunctionId, Timestamp, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,8 +20,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
+use web::Result;
 use web::validate::SAYS;
-use web::{AppState, Result};
 
 /// Names a workspace.
 #[derive(Deserialize, IntoParams)]
@@ -236,9 +237,14 @@ pub struct Function {
 
 impl Function {
     /// Functions with their figures, and with code as far as it goes.
-    async fn all(state: &AppState, base: &str, functions: Vec<domain::Function>) -> Result<Vec<Self>> {
-        let figures = state.app.function_figures(functions.iter().map(|function| function.id)).await?;
-        let codes = list::codes(state, &functions).await?;
+    async fn all(
+        service: &Functions,
+        metrics: &Metrics,
+        base: &str,
+        functions: Vec<domain::Function>,
+    ) -> Result<Vec<Self>> {
+        let figures = metrics.recent_of_functions(functions.iter().map(|function| function.id)).await?;
+        let codes = list::codes(service, &functions).await?;
         let shown = functions.into_iter().zip(figures).zip(codes).map(|((function, figures), code)| {
             let runtime = function.runtime_label().to_owned();
             let all_methods = || domain::function::HTTP_METHODS.map(str::to_owned).to_vec();
@@ -270,8 +276,13 @@ impl Function {
     }
 
     /// A function with its figures and its code.
-    async fn one(state: &AppState, base: &str, function: domain::Function) -> Result<Self> {
-        let shown = Self::all(state, base, vec![function]).await?.pop();
+    async fn one(
+        service: &Functions,
+        metrics: &Metrics,
+        base: &str,
+        function: domain::Function,
+    ) -> Result<Self> {
+        let shown = Self::all(service, metrics, base, vec![function]).await?.pop();
         Ok(shown.ok_or_else(|| Error::internal("a function was asked for and none came"))?)
     }
 }

@@ -1,13 +1,15 @@
 //! `PATCH /api/workspaces/{ws_id}/functions/{fn_id}`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use app::functions::FunctionChanges;
+use app::{Functions, Metrics};
 use axum::extract::State;
 use domain::{Error, Fault, Language};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
+use web::{BaseUrl, Caller, Fields, Input, Json, PathBody, Result};
 
 use super::{ExecutionType, Function, FunctionPath, HttpMethod, RuntimeLabel, code, create};
 
@@ -81,12 +83,13 @@ impl Input for FunctionUpdate {
     security(("user" = []))
 )]
 pub async fn update(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
     PathBody { path, body }: PathBody<FunctionPath, FunctionUpdate>,
 ) -> Result<Json<Function>> {
-    let function = state.app.function_in(caller.user_id, path.workspace(), path.id()).await?;
+    let function = functions.get_in(caller.user_id, path.workspace(), path.id()).await?;
     let source = body.code.as_deref().map(code::decoded).transpose();
     let changes = FunctionChanges {
         name: body.name,
@@ -103,6 +106,6 @@ pub async fn update(
         environment: body.environment_variables,
         ..FunctionChanges::default()
     };
-    let function = state.app.update_function(caller.user_id, function.id, changes).await?;
-    Ok(Json(Function::one(&state, &base, function).await?))
+    let function = functions.update(caller.user_id, function.id, changes).await?;
+    Ok(Json(Function::one(&functions, &metrics, &base, function).await?))
 }

@@ -1,10 +1,13 @@
 //! `POST /api/workspaces`
 
+use std::sync::Arc;
+
+use app::{Metrics, Workspaces};
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Caller, Input, Json, Result};
+use web::{Body, Caller, Input, Json, Result};
 
 use super::Workspace;
 
@@ -34,10 +37,11 @@ impl Input for WorkspaceCreate {}
     security(("user" = []))
 )]
 pub async fn create(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     Body(new): Body<WorkspaceCreate>,
 ) -> Result<(StatusCode, Json<Workspace>)> {
-    let workspace = state.app.create_workspace(caller.user_id, &new.name, new.description).await?;
-    Ok((StatusCode::CREATED, Json(Workspace::one(&state, workspace).await?)))
+    let workspace = workspaces.create(caller.user_id, &new.name, new.description).await?;
+    Ok((StatusCode::CREATED, Json(Workspace::one(&metrics, workspace).await?)))
 }

@@ -1,8 +1,11 @@
 //! `DELETE /api/workspaces/{id}`
 
+use std::sync::Arc;
+
+use app::Workspaces;
 use axum::extract::State;
 use http::StatusCode;
-use web::{AppState, Caller, Path, Result};
+use web::{Caller, Path, Result};
 
 use super::WorkspacePath;
 
@@ -15,10 +18,10 @@ use super::WorkspacePath;
     security(("user" = []))
 )]
 pub async fn delete(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
     caller: Caller,
     Path(path): Path<WorkspacePath>,
 ) -> Result<StatusCode> {
-    state.app.delete_workspace(caller.user_id, path.id()).await?;
+    workspaces.delete(caller.user_id, path.id()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

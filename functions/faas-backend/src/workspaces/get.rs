@@ -1,7 +1,10 @@
 //! `GET /api/workspaces/{id}`
 
+use std::sync::Arc;
+
+use app::{Metrics, Workspaces};
 use axum::extract::State;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use super::{Workspace, WorkspacePath};
 
@@ -14,10 +17,11 @@ use super::{Workspace, WorkspacePath};
     security(("user" = []))
 )]
 pub async fn get(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     Path(path): Path<WorkspacePath>,
 ) -> Result<Json<Workspace>> {
-    let workspace = state.app.workspace(caller.user_id, path.id()).await?;
-    Ok(Json(Workspace::one(&state, workspace).await?))
+    let workspace = workspaces.get(caller.user_id, path.id()).await?;
+    Ok(Json(Workspace::one(&metrics, workspace).await?))
 }

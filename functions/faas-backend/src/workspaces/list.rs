@@ -1,8 +1,11 @@
 //! `GET /api/workspaces`
 
+use std::sync::Arc;
+
+use app::{Metrics, Workspaces};
 use axum::extract::State;
 use http::HeaderMap;
-use web::{AppState, BaseUrl, Caller, Json, Paging, Query, Result};
+use web::{BaseUrl, Caller, Json, Paging, Query, Result, Web};
 
 use super::Workspace;
 use crate::linked;
@@ -17,13 +20,15 @@ use crate::linked;
     security(("user" = []))
 )]
 pub async fn list(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
+    State(web): State<Web>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     BaseUrl(base): BaseUrl,
     Query(paging): Query<Paging>,
 ) -> Result<(HeaderMap, Json<Vec<Workspace>>)> {
-    let list = paging.list(&state.web, caller, &["api", "workspaces"]);
-    let listed = state.app.workspaces(caller.user_id, list.page_or_fault()?).await?;
+    let list = paging.list(&web, caller, &["api", "workspaces"]);
+    let listed = workspaces.list(caller.user_id, list.page_or_fault()?).await?;
     let link = list.link(&format!("{base}/api/workspaces"), listed.next)?;
-    Ok((linked(link), Json(Workspace::all(&state, listed.items).await?)))
+    Ok((linked(link), Json(Workspace::all(&metrics, listed.items).await?)))
 }

@@ -6,11 +6,12 @@ pub mod get;
 pub mod list;
 pub mod update;
 
+use app::Metrics;
 use domain::{Timestamp, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use web::{AppState, Result};
+use web::Result;
 
 /// Names a workspace.
 #[derive(Deserialize, IntoParams)]
@@ -51,8 +52,8 @@ pub struct Workspace {
 
 impl Workspace {
     /// Workspaces with their figures.
-    async fn all(state: &AppState, workspaces: Vec<domain::Workspace>) -> Result<Vec<Self>> {
-        let figures = state.app.workspace_figures(workspaces.iter().map(|workspace| workspace.id)).await?;
+    async fn all(metrics: &Metrics, workspaces: Vec<domain::Workspace>) -> Result<Vec<Self>> {
+        let figures = metrics.recent_of_workspaces(workspaces.iter().map(|workspace| workspace.id)).await?;
         let shown = workspaces.into_iter().zip(figures).map(|(workspace, figures)| Self {
             id: workspace.id.0,
             name: workspace.name,
@@ -66,8 +67,8 @@ impl Workspace {
     }
 
     /// A workspace with its figures.
-    async fn one(state: &AppState, workspace: domain::Workspace) -> Result<Self> {
-        let shown = Self::all(state, vec![workspace]).await?.pop();
+    async fn one(metrics: &Metrics, workspace: domain::Workspace) -> Result<Self> {
+        let shown = Self::all(metrics, vec![workspace]).await?.pop();
         Ok(shown.ok_or_else(|| domain::Error::internal("a workspace was asked for and none came"))?)
     }
 }

@@ -1,9 +1,12 @@
 //! `PATCH /api/workspaces/{id}`
 
+use std::sync::Arc;
+
+use app::{Metrics, Workspaces};
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Input, Json, PathBody, Result};
+use web::{Caller, Input, Json, PathBody, Result};
 
 use super::{Workspace, WorkspacePath};
 
@@ -34,12 +37,12 @@ impl Input for WorkspaceUpdate {}
     security(("user" = []))
 )]
 pub async fn update(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     PathBody { path, body }: PathBody<WorkspacePath, WorkspaceUpdate>,
 ) -> Result<Json<Workspace>> {
     let WorkspaceUpdate { name, description } = body;
-    let workspace =
-        state.app.update_workspace(caller.user_id, path.id(), name.as_deref(), description).await?;
-    Ok(Json(Workspace::one(&state, workspace).await?))
+    let workspace = workspaces.update(caller.user_id, path.id(), name.as_deref(), description).await?;
+    Ok(Json(Workspace::one(&metrics, workspace).await?))
 }

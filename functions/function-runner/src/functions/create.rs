@@ -1,14 +1,16 @@
 //! `POST /functions/`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use app::Functions;
 use app::functions::{NewFunction, faults};
 use axum::extract::State;
 use domain::{Fault, Language, Settings, WorkspaceId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Body, Caller, Fields, Input, Json, Result};
+use web::{Body, Caller, Fields, Input, Json, Result};
 
 use super::{Endpoint, ExecutionType, Function, Runtime};
 
@@ -74,7 +76,7 @@ impl Input for FunctionCreate {
     security(("user" = []))
 )]
 pub async fn create(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
     caller: Caller,
     Body(new): Body<FunctionCreate>,
 ) -> Result<Json<Function>> {
@@ -97,7 +99,7 @@ pub async fn create(
             max_attempts: new.max_attempts.unwrap_or(defaults.max_attempts),
         },
     };
-    let function = state.app.create_function(caller.user_id, new).await?;
-    let code = state.app.code(&function.current).await?;
+    let function = functions.create(caller.user_id, new).await?;
+    let code = functions.code(&function.current).await?;
     Ok(Json(Function::with_code(function, code)))
 }

@@ -1,7 +1,10 @@
 //! `DELETE /functions/{function_id}`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use super::FunctionPath;
 use crate::Deleted;
@@ -18,10 +21,10 @@ use crate::Deleted;
     security(("user" = []))
 )]
 pub async fn delete(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
     caller: Caller,
     Path(path): Path<FunctionPath>,
 ) -> Result<Json<Deleted>> {
-    state.app.delete_function(caller.user_id, path.id()).await?;
+    functions.delete(caller.user_id, path.id()).await?;
     Ok(Json(Deleted::done()))
 }

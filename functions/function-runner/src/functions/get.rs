@@ -1,7 +1,10 @@
 //! `GET /functions/{function_id}`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use super::{Function, FunctionPath};
 
@@ -14,11 +17,11 @@ use super::{Function, FunctionPath};
     security(("user" = []))
 )]
 pub async fn get(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
     caller: Caller,
     Path(path): Path<FunctionPath>,
 ) -> Result<Json<Function>> {
-    let function = state.app.function(caller.user_id, path.id()).await?;
-    let code = state.app.code(&function.current).await?;
+    let function = functions.get(caller.user_id, path.id()).await?;
+    let code = functions.code(&function.current).await?;
     Ok(Json(Function::with_code(function, code)))
 }

@@ -1,8 +1,11 @@
 //! `POST /functions/{function_id}/invoke`
 
+use std::sync::Arc;
+
+use app::Invocations;
 use axum::extract::State;
 use axum::response::Response;
-use web::{AppState, Caller, PathBody, RawJson, Result};
+use web::{Caller, PathBody, RawJson, Result};
 
 use super::FunctionPath;
 use crate::jobs::invocation::{Invocation, answer};
@@ -23,9 +26,9 @@ use crate::jobs::invocation::{Invocation, answer};
     security(("user" = []))
 )]
 pub async fn invoke(
-    State(state): State<AppState>,
+    State(invocations): State<Arc<Invocations>>,
     caller: Caller,
     PathBody { path, body: RawJson(event) }: PathBody<FunctionPath, RawJson>,
 ) -> Result<Response> {
-    answer(state.app.invoke_as_user(caller.user_id, path.id(), event).await?)
+    answer(invocations.invoke_as_user(caller.user_id, path.id(), event).await?)
 }

@@ -1,8 +1,11 @@
 //! `POST /functions/{function_id}/invoke/workspace`
 
+use std::sync::Arc;
+
+use app::{AuthKeys, Invocations};
 use axum::extract::State;
 use axum::response::Response;
-use web::{AppState, BearerToken, Error, PathBody, RawJson, Result};
+use web::{BearerToken, Error, PathBody, RawJson, Result};
 
 use super::FunctionPath;
 use crate::jobs::invocation::{Invocation, answer};
@@ -24,16 +27,17 @@ use crate::jobs::invocation::{Invocation, answer};
     security(("workspace_key" = []))
 )]
 pub async fn invoke_workspace(
-    State(state): State<AppState>,
+    State(invocations): State<Arc<Invocations>>,
+    State(auth_keys): State<Arc<AuthKeys>>,
     BearerToken(key): BearerToken,
     request: Result<PathBody<FunctionPath, RawJson>, Error>,
 ) -> Result<Response> {
     let key = key.unwrap_or_default();
     match request {
-        Ok(PathBody { path, body }) => answer(state.app.invoke_with_key(&key, path.id(), body.0).await?),
+        Ok(PathBody { path, body }) => answer(invocations.invoke_with_key(&key, path.id(), body.0).await?),
         // Who has no good key is not told what else is wrong.
         Err(fault) => {
-            state.app.auth_key(&key).await?;
+            auth_keys.check(&key).await?;
             Err(fault)
         }
     }

@@ -1,9 +1,12 @@
 //! `GET /functions/{function_id}/jobs`
 
+use std::sync::Arc;
+
+use app::Jobs;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::{AppState, Caller, Json, PathQuery, Result};
+use web::{Caller, Json, PathQuery, Result, Web};
 
 use super::FunctionPath;
 use crate::jobs::{Job, JobStatus};
@@ -47,7 +50,8 @@ pub struct JobList {
     security(("user" = []))
 )]
 pub async fn jobs(
-    State(state): State<AppState>,
+    State(jobs): State<Arc<Jobs>>,
+    State(web): State<Web>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<FunctionPath, JobsQuery>,
 ) -> Result<Json<JobList>> {
@@ -55,8 +59,8 @@ pub async fn jobs(
     let status = status.map(domain::JobStatus::from);
     let filter = status.map_or("", domain::JobStatus::as_str);
     let name = ["functions", &path.id().to_string(), "jobs", filter];
-    let list = Paging::new(limit, cursor).list(&state.web, caller, &name).by_pages();
-    let (listed, total) = state.app.jobs(caller.user_id, path.id(), status, list.page()?).await?;
+    let list = Paging::new(limit, cursor).list(&web, caller, &name).by_pages();
+    let (listed, total) = jobs.list(caller.user_id, path.id(), status, list.page()?).await?;
     let jobs = listed.items.into_iter().map(Job::new).collect::<Result<_>>()?;
     Ok(Json(JobList { jobs, total, next_cursor: list.next(listed.next)? }))
 }

@@ -1,9 +1,12 @@
 //! `GET /functions/`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Json, Query, Result};
+use web::{Caller, Json, Query, Result, Web};
 
 use super::Function;
 use web::Paging;
@@ -35,12 +38,13 @@ impl FunctionList {
     security(("user" = []))
 )]
 pub async fn list(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(web): State<Web>,
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<FunctionList>> {
-    let list = paging.list(&state.web, caller, &["functions"]);
-    let listed = state.app.functions(caller.user_id, list.page()?).await?;
+    let list = paging.list(&web, caller, &["functions"]);
+    let listed = functions.list(caller.user_id, list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(FunctionList::new(listed.items, next_cursor)))
 }

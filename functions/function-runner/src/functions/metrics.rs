@@ -1,11 +1,14 @@
 //! `GET /functions/{function_id}/metrics`
 
+use std::sync::Arc;
+
+use app::Metrics;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, Json, PathQuery, Result};
+use web::{Caller, Json, PathQuery, Result};
 
 use super::FunctionPath;
 use crate::series::{Period, PeriodQuery, Point, series};
@@ -51,12 +54,12 @@ pub struct FunctionMetrics {
     security(("user" = []))
 )]
 pub async fn metrics(
-    State(state): State<AppState>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<FunctionPath, PeriodQuery>,
 ) -> Result<Json<FunctionMetrics>> {
     let period = query.period();
-    let metrics = state.app.function_metrics(caller.user_id, path.id(), period.into()).await?;
+    let metrics = metrics.of_function(caller.user_id, path.id(), period.into()).await?;
     let (total, recent) = (&metrics.total, &metrics.period.sum);
     Ok(Json(FunctionMetrics {
         function_id: path.function_id,

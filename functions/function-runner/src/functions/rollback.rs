@@ -1,9 +1,12 @@
 //! `POST /functions/{function_id}/rollback`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Input, Json, PathBody, Result};
+use web::{Caller, Input, Json, PathBody, Result};
 
 use super::{Function, FunctionPath};
 
@@ -30,11 +33,11 @@ impl Input for Rollback {}
     security(("user" = []))
 )]
 pub async fn rollback(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
     caller: Caller,
     PathBody { path, body }: PathBody<FunctionPath, Rollback>,
 ) -> Result<Json<Function>> {
-    let function = state.app.rollback(caller.user_id, path.id(), body.version).await?;
-    let code = state.app.code(&function.current).await?;
+    let function = functions.rollback(caller.user_id, path.id(), body.version).await?;
+    let code = functions.code(&function.current).await?;
     Ok(Json(Function::with_code(function, code)))
 }

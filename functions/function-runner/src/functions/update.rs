@@ -1,12 +1,14 @@
 //! `PUT /functions/{function_id}`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use app::Functions;
 use app::functions::FunctionChanges;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Input, Json, PathBody, Result};
+use web::{Caller, Input, Json, PathBody, Result};
 
 use super::{Endpoint, ExecutionType, Function, FunctionPath, Runtime};
 
@@ -55,7 +57,7 @@ impl Input for FunctionUpdate {}
     security(("user" = []))
 )]
 pub async fn update(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
     caller: Caller,
     PathBody { path, body }: PathBody<FunctionPath, FunctionUpdate>,
 ) -> Result<Json<Function>> {
@@ -72,7 +74,7 @@ pub async fn update(
         max_attempts: body.max_attempts,
         ..FunctionChanges::default()
     };
-    let function = state.app.update_function(caller.user_id, path.id(), changes).await?;
-    let code = state.app.code(&function.current).await?;
+    let function = functions.update(caller.user_id, path.id(), changes).await?;
+    let code = functions.code(&function.current).await?;
     Ok(Json(Function::with_code(function, code)))
 }

@@ -1,10 +1,13 @@
 //! `GET /functions/{function_id}/versions`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use web::{AppState, Caller, Json, PathQuery, Result};
+use web::{Caller, Json, PathQuery, Result, Web};
 
 use super::{FunctionPath, Runtime};
 use web::Paging;
@@ -58,17 +61,18 @@ pub struct VersionList {
     security(("user" = []))
 )]
 pub async fn versions(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(web): State<Web>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<FunctionPath, VersionsQuery>,
 ) -> Result<Json<VersionList>> {
     let VersionsQuery { limit, cursor } = query;
     let name = ["functions", &path.id().to_string(), "versions"];
-    let list = Paging::new(limit, cursor).list(&state.web, caller, &name).by_pages();
-    let listed = state.app.versions(caller.user_id, path.id(), list.page()?).await?;
+    let list = Paging::new(limit, cursor).list(&web, caller, &name).by_pages();
+    let listed = functions.versions(caller.user_id, path.id(), list.page()?).await?;
     let mut versions = Vec::with_capacity(listed.items.len());
     for version in listed.items {
-        let code = state.app.code(&version).await?.as_ref().to_owned();
+        let code = functions.code(&version).await?.as_ref().to_owned();
         let domain::Version { version, language, code_sha256, created_at, .. } = version;
         versions.push(Version { version, runtime: language.into(), code, code_sha256, created_at });
     }

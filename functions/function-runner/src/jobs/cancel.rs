@@ -1,7 +1,10 @@
 //! `POST /jobs/{id}/cancel`
 
+use std::sync::Arc;
+
+use app::Jobs;
 use axum::extract::State;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use super::{Job, JobPath};
 
@@ -17,9 +20,9 @@ use super::{Job, JobPath};
     security(("user" = []))
 )]
 pub async fn cancel(
-    State(state): State<AppState>,
+    State(jobs): State<Arc<Jobs>>,
     caller: Caller,
     Path(path): Path<JobPath>,
 ) -> Result<Json<Job>> {
-    Ok(Json(Job::new(state.app.cancel_job(caller.user_id, path.id()).await?)?))
+    Ok(Json(Job::new(jobs.cancel(caller.user_id, path.id()).await?)?))
 }

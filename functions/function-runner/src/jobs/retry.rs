@@ -1,8 +1,11 @@
 //! `POST /jobs/{id}/retry`
 
+use std::sync::Arc;
+
+use app::Jobs;
 use axum::extract::State;
 use axum::response::Response;
-use web::{AppState, Caller, Path, Result};
+use web::{Caller, Path, Result};
 
 use super::JobPath;
 use super::invocation::{Invocation, answer};
@@ -24,9 +27,9 @@ use super::invocation::{Invocation, answer};
     security(("user" = []))
 )]
 pub async fn retry(
-    State(state): State<AppState>,
+    State(jobs): State<Arc<Jobs>>,
     caller: Caller,
     Path(path): Path<JobPath>,
 ) -> Result<Response> {
-    answer(state.app.retry_job(caller.user_id, path.id()).await?)
+    answer(jobs.retry(caller.user_id, path.id()).await?)
 }

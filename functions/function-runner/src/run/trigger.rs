@@ -1,6 +1,9 @@
 //! `ANY /run/{workspace_id}/{endpoint}`
 
-use app::http_trigger::{Bearer, Request, Triggered};
+use std::sync::Arc;
+
+use app::http_trigger::Request;
+use app::{Bearer, Triggered, Triggers};
 use axum::Extension;
 use axum::body::Body as HttpBody;
 use axum::extract::State;
@@ -12,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use web::{AppState, AsWritten, BearerToken, Json, PathBody, RawBody, RequestId, Result, Source};
+use web::{AsWritten, BearerToken, Json, PathBody, RawBody, RequestId, Result, Source, Web};
 
 use crate::jobs::location;
 
@@ -52,7 +55,8 @@ const SANDBOX: HeaderValue =
 )]
 #[expect(clippy::too_many_arguments, reason = "each is a part of the request, and the event has them all")]
 pub async fn trigger(
-    State(state): State<AppState>,
+    State(triggers): State<Arc<Triggers>>,
+    State(web): State<Web>,
     method: Method,
     headers: HeaderMap,
     BearerToken(key): BearerToken,
@@ -73,12 +77,10 @@ pub async fn trigger(
     let endpoint = format!("/{}", path.endpoint);
     let workspace = WorkspaceId(path.workspace_id);
     let bearer = match key.as_deref() {
-        Some(token) => {
-            state.web.tokens.verify(token).map_or(Bearer::Key(token), |token| Bearer::User(token.user))
-        }
+        Some(token) => web.tokens.verify(token).map_or(Bearer::Key(token), |token| Bearer::User(token.user)),
         None => Bearer::Nobody,
     };
-    let mut response = match state.app.trigger(workspace, &endpoint, bearer, request).await? {
+    let mut response = match triggers.answer(workspace, &endpoint, bearer, request).await? {
         Triggered::Responded(response) => sent(response),
         Triggered::Accepted(job) => accepted(&job),
         Triggered::Failed(job) => failed(&job, &request_id),

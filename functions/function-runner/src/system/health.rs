@@ -1,13 +1,14 @@
 //! `GET /health`
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
 use tracing::error;
 use utoipa::ToSchema;
-use web::{AppState, Json};
+use web::Json;
 
 /// Whether the platform works.
 #[derive(Serialize, ToSchema)]
@@ -27,10 +28,10 @@ pub struct Health {
     ),
     extensions(("x-access" = json!(["table:read", "code:read", "queue:read", "runtime:read"]))),
 )]
-pub async fn health(State(state): State<AppState>) -> (StatusCode, Json<Health>) {
+pub async fn health(State(health): State<Arc<app::Health>>) -> (StatusCode, Json<Health>) {
     let mut healthy = true;
     let mut checks = BTreeMap::new();
-    for (part, state) in state.app.health().await {
+    for (part, state) in health.check().await {
         let shown = state.unwrap_or_else(|reason| {
             // Why is for whoever runs the platform, not for whoever asks.
             error!(part, reason, "a part of the platform is down");

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::{AppState, Json};
+use web::{Json, Web};
 
 /// What this is.
 #[derive(Serialize, ToSchema)]
@@ -26,12 +26,12 @@ pub struct Root {
     responses((status = 200, description = "The name and version of the API", body = Root)),
     extensions(("x-access" = json!([]))),
 )]
-pub async fn root(State(state): State<AppState>) -> Json<Root> {
+pub async fn root(State(web): State<Web>) -> Json<Root> {
     Json(Root {
         status: "ok",
         message: "Function Runner API",
         version: env!("CARGO_PKG_VERSION"),
-        environment: state.web.config.environment.clone(),
+        environment: web.config.environment.clone(),
         docs: "/docs",
     })
 }

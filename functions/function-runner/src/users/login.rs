@@ -1,10 +1,13 @@
 //! `POST /users/login`
 
+use std::sync::Arc;
+
+use app::Accounts;
 use axum::extract::State;
 use domain::limits;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use web::{AppState, Body, Input, Json, Result, Source};
+use web::{Body, Input, Json, Result, Source, Web};
 
 /// Username and password.
 #[derive(Deserialize, ToSchema)]
@@ -42,11 +45,12 @@ pub struct Token {
     extensions(("x-access" = json!(["table:read", "table:write"])), ("x-memory" = json!(1024))),
 )]
 pub async fn login(
-    State(state): State<AppState>,
+    State(accounts): State<Arc<Accounts>>,
+    State(web): State<Web>,
     source: Source,
     Body(login): Body<UserLogin>,
 ) -> Result<Json<Token>> {
-    let user = state.app.log_in(&source.network(), &login.username, &login.password).await?;
-    let (issued, _) = state.web.tokens.begin(user.id, user.password_changes, limits::ACCESS_TOKEN)?;
+    let user = accounts.log_in(&source.network(), &login.username, &login.password).await?;
+    let (issued, _) = web.tokens.begin(user.id, user.password_changes, limits::ACCESS_TOKEN)?;
     Ok(Json(Token { access_token: issued.access_token, token_type: "bearer", expires_in: issued.expires_in }))
 }

@@ -1,7 +1,10 @@
 //! `GET /users/me`
 
+use std::sync::Arc;
+
+use app::Accounts;
 use axum::extract::State;
-use web::{AppState, Caller, Json, Result};
+use web::{Caller, Json, Result};
 
 use super::User;
 
@@ -12,6 +15,6 @@ use super::User;
     extensions(("x-access" = json!(["table:read"]))),
     security(("user" = []))
 )]
-pub async fn me(State(state): State<AppState>, caller: Caller) -> Result<Json<User>> {
-    Ok(Json(state.app.user(caller.user_id).await?.into()))
+pub async fn me(State(accounts): State<Arc<Accounts>>, caller: Caller) -> Result<Json<User>> {
+    Ok(Json(accounts.user(caller.user_id).await?.into()))
 }

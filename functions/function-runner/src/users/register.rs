@@ -1,12 +1,14 @@
 //! `POST /users/register`
 
-use app::users::NewUser;
+use std::sync::Arc;
+
+use app::{Accounts, NewUser};
 use axum::extract::State;
 use domain::fault::Content;
 use domain::{Fault, Field, Rule};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Fields, Input, Json, Result, Source};
+use web::{Body, Fields, Input, Json, Result, Source};
 
 use super::User;
 
@@ -45,11 +47,11 @@ impl Input for UserCreate {
     extensions(("x-access" = json!(["table:read", "table:write"])), ("x-memory" = json!(1024))),
 )]
 pub async fn register(
-    State(state): State<AppState>,
+    State(accounts): State<Arc<Accounts>>,
     source: Source,
     Body(new): Body<UserCreate>,
 ) -> Result<Json<User>> {
     let UserCreate { username, name, password } = new;
-    let user = state.app.register(&source.network(), NewUser { username, name, password }).await?;
+    let user = accounts.register(&source.network(), NewUser { username, name, password }).await?;
     Ok(Json(user.into()))
 }

@@ -1,9 +1,12 @@
 //! `POST /workspaces/`
 
+use std::sync::Arc;
+
+use app::Workspaces;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Body, Caller, Input, Json, Result};
+use web::{Body, Caller, Input, Json, Result};
 
 use super::Workspace;
 
@@ -32,10 +35,10 @@ impl Input for WorkspaceCreate {}
     security(("user" = []))
 )]
 pub async fn create(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
     caller: Caller,
     Body(new): Body<WorkspaceCreate>,
 ) -> Result<Json<Workspace>> {
-    let workspace = state.app.create_workspace(caller.user_id, &new.name, new.description).await?;
+    let workspace = workspaces.create(caller.user_id, &new.name, new.description).await?;
     Ok(Json(workspace.into()))
 }

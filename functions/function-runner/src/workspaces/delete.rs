@@ -1,7 +1,10 @@
 //! `DELETE /workspaces/{workspace_id}`
 
+use std::sync::Arc;
+
+use app::Workspaces;
 use axum::extract::State;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use super::WorkspacePath;
 use crate::Deleted;
@@ -15,10 +18,10 @@ use crate::Deleted;
     security(("user" = []))
 )]
 pub async fn delete(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
     caller: Caller,
     Path(path): Path<WorkspacePath>,
 ) -> Result<Json<Deleted>> {
-    state.app.delete_workspace(caller.user_id, path.id()).await?;
+    workspaces.delete(caller.user_id, path.id()).await?;
     Ok(Json(Deleted::done()))
 }

@@ -1,7 +1,10 @@
 //! `GET /workspaces/{workspace_id}/functions`
 
+use std::sync::Arc;
+
+use app::Functions;
 use axum::extract::State;
-use web::{AppState, Caller, Json, PathQuery, Result};
+use web::{Caller, Json, PathQuery, Result, Web};
 
 use super::WorkspacePath;
 use crate::functions::list::FunctionList;
@@ -19,12 +22,13 @@ use web::Paging;
     security(("user" = []))
 )]
 pub async fn functions(
-    State(state): State<AppState>,
+    State(functions): State<Arc<Functions>>,
+    State(web): State<Web>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
 ) -> Result<Json<FunctionList>> {
-    let list = query.list(&state.web, caller, &["workspaces", &path.id().to_string(), "functions"]);
-    let listed = state.app.functions_of_workspace(caller.user_id, path.id(), list.page()?).await?;
+    let list = query.list(&web, caller, &["workspaces", &path.id().to_string(), "functions"]);
+    let listed = functions.list_in(caller.user_id, path.id(), list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(FunctionList::new(listed.items, next_cursor)))
 }

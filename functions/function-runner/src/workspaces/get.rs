@@ -1,7 +1,10 @@
 //! `GET /workspaces/{workspace_id}`
 
+use std::sync::Arc;
+
+use app::Workspaces;
 use axum::extract::State;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use super::{Workspace, WorkspacePath};
 
@@ -14,9 +17,9 @@ use super::{Workspace, WorkspacePath};
     security(("user" = []))
 )]
 pub async fn get(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
     caller: Caller,
     Path(path): Path<WorkspacePath>,
 ) -> Result<Json<Workspace>> {
-    Ok(Json(state.app.workspace(caller.user_id, path.id()).await?.into()))
+    Ok(Json(workspaces.get(caller.user_id, path.id()).await?.into()))
 }

@@ -1,9 +1,12 @@
 //! `GET /workspaces/`
 
+use std::sync::Arc;
+
+use app::Workspaces;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Json, Query, Result};
+use web::{Caller, Json, Query, Result, Web};
 
 use super::Workspace;
 use web::Paging;
@@ -29,12 +32,13 @@ pub struct WorkspaceList {
     security(("user" = []))
 )]
 pub async fn list(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
+    State(web): State<Web>,
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<WorkspaceList>> {
-    let list = paging.list(&state.web, caller, &["workspaces"]);
-    let listed = state.app.workspaces(caller.user_id, list.page()?).await?;
+    let list = paging.list(&web, caller, &["workspaces"]);
+    let listed = workspaces.list(caller.user_id, list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(WorkspaceList { workspaces: listed.items.into_iter().map(Into::into).collect(), next_cursor }))
 }

@@ -1,10 +1,13 @@
 //! `GET /workspaces/{workspace_id}/metrics`
 
+use std::sync::Arc;
+
+use app::Metrics;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, Json, PathQuery, Result};
+use web::{Caller, Json, PathQuery, Result};
 
 use super::WorkspacePath;
 use crate::series::{Period, PeriodQuery, Point, series};
@@ -37,12 +40,12 @@ pub struct WorkspaceMetrics {
     security(("user" = []))
 )]
 pub async fn metrics(
-    State(state): State<AppState>,
+    State(metrics): State<Arc<Metrics>>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<WorkspacePath, PeriodQuery>,
 ) -> Result<Json<WorkspaceMetrics>> {
     let period = query.period();
-    let metrics = state.app.workspace_metrics(caller.user_id, path.id(), period.into()).await?;
+    let metrics = metrics.of_workspace(caller.user_id, path.id(), period.into()).await?;
     Ok(Json(WorkspaceMetrics {
         workspace_id: path.workspace_id,
         total_functions: metrics.functions,

@@ -1,9 +1,12 @@
 //! `PUT /workspaces/{workspace_id}`
 
+use std::sync::Arc;
+
+use app::Workspaces;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use web::{AppState, Caller, Input, Json, PathBody, Result};
+use web::{Caller, Input, Json, PathBody, Result};
 
 use super::{Workspace, WorkspacePath};
 
@@ -33,12 +36,11 @@ impl Input for WorkspaceUpdate {}
     security(("user" = []))
 )]
 pub async fn update(
-    State(state): State<AppState>,
+    State(workspaces): State<Arc<Workspaces>>,
     caller: Caller,
     PathBody { path, body }: PathBody<WorkspacePath, WorkspaceUpdate>,
 ) -> Result<Json<Workspace>> {
     let WorkspaceUpdate { name, description } = body;
-    let workspace =
-        state.app.update_workspace(caller.user_id, path.id(), name.as_deref(), description).await?;
+    let workspace = workspaces.update(caller.user_id, path.id(), name.as_deref(), description).await?;
     Ok(Json(workspace.into()))
 }

@@ -9,11 +9,11 @@ mod parts;
 use std::sync::Arc;
 use std::time::Duration;
 
+use app::NewUser;
 use app::functions::{FunctionChanges, NewFunction};
-use app::janitor::Look;
+use app::janitor::Scope;
 use app::request::Identity;
-use app::users::NewUser;
-use app::{App, PageRequest};
+use app::{PageRequest, Services};
 use bytes::Bytes;
 use domain::{ExecutionType, Function, Language, Payload, Result, Settings, UserId, WorkspaceId};
 use ports::{Attributes, Change, Check, Condition, Item, Key, Write};
@@ -87,13 +87,13 @@ fn new_function(workspace_id: WorkspaceId, name: &str, execution_type: Execution
     }
 }
 
-async fn setting(app: &App, execution_type: ExecutionType) -> Setting {
+async fn setting(app: &Services, execution_type: ExecutionType) -> Setting {
     let new = NewUser { username: "ada".into(), name: "Ada".into(), password: "password1".into() };
-    let user = app.register("10.0.0.1", new).await.unwrap().id;
-    let workspace = app.create_workspace(user, "w", None).await.unwrap().id;
-    let function = app.create_function(user, new_function(workspace, "f", execution_type)).await.unwrap();
-    app.update_function(user, function.id, changes("second")).await.unwrap();
-    let function = app.function(user, function.id).await.unwrap();
+    let user = app.accounts.register("10.0.0.1", new).await.unwrap().id;
+    let workspace = app.workspaces.create(user, "w", None).await.unwrap().id;
+    let function = app.functions.create(user, new_function(workspace, "f", execution_type)).await.unwrap();
+    app.functions.update(user, function.id, changes("second")).await.unwrap();
+    let function = app.functions.get(user, function.id).await.unwrap();
     Setting { user, workspace, function }
 }
 
@@ -107,13 +107,13 @@ fn large() -> Bytes {
 }
 
 /// The blobs that records name.
-async fn named(app: &App, user: UserId) -> Vec<String> {
+async fn named(app: &Services, user: UserId) -> Vec<String> {
     let mut named = Vec::new();
-    for function in app.functions(user, page()).await.unwrap().items {
-        for version in app.versions(user, function.id, page()).await.unwrap().items {
+    for function in app.functions.list(user, page()).await.unwrap().items {
+        for version in app.functions.versions(user, function.id, page()).await.unwrap().items {
             named.push(version.code_key);
         }
-        for detail in app.jobs(user, function.id, None, page()).await.unwrap().0.items {
+        for detail in app.jobs.list(user, function.id, None, page()).await.unwrap().0.items {
             let payloads = [Some(detail.job.input), detail.job.output, detail.job.logs];
             named.extend(payloads.into_iter().flatten().filter_map(|payload| match payload {
                 Payload::Blob { key, .. } => Some(key),
@@ -128,8 +128,8 @@ async fn named(app: &App, user: UserId) -> Vec<String> {
 /// Breaks `request` off at each step. `check` is asked what must hold when the second try has been answered.
 async fn at_each_step<T, R, C>(execution_type: ExecutionType, request: R, check: C)
 where
-    R: AsyncFn(Arc<App>, Setting) -> Result<T>,
-    C: AsyncFn(&Arc<App>, &Setting, T),
+    R: AsyncFn(Arc<Services>, Setting) -> Result<T>,
+    C: AsyncFn(&Arc<Services>, &Setting, T),
 {
     for after in [false, true] {
         let mut steps = 0;
@@ -142,7 +142,7 @@ where
             let first = keyed.first().scope(request(app.clone(), setting.clone()));
             let first = faults.until_death(first).await;
             // Its process is gone.
-            app.break_off().await;
+            app.background.break_off().await;
             if !faults.was_met() {
                 first.unwrap().unwrap_or_else(|error| panic!("nothing went wrong: {error}"));
                 steps = step;
@@ -150,8 +150,8 @@ where
             }
             home.pass(Duration::from_secs(1));
             let app = home.app(Faults::none());
-            app.take_over(home.now()).await.unwrap();
-            app.requeue(Look::LeftBefore(home.now())).await.unwrap();
+            app.janitor.take_over(home.now()).await.unwrap();
+            app.janitor.requeue(Scope::LeftBefore(home.now())).await.unwrap();
             let what = format!("step {step}, {}", if after { "done" } else { "not done" });
             let second = keyed.second(&home).await;
             let again = second.scope(request(app.clone(), setting.clone()));
@@ -167,9 +167,9 @@ where
 
 #[tokio::test]
 async fn a_workspace_is_made_once() {
-    let make = async |app: Arc<App>, of: Setting| app.create_workspace(of.user, "new", None).await;
+    let make = async |app: Arc<Services>, of: Setting| app.workspaces.create(of.user, "new", None).await;
     at_each_step(ExecutionType::Sync, make, async |app, of, made| {
-        let all = app.workspaces(of.user, page()).await.unwrap().items;
+        let all = app.workspaces.list(of.user, page()).await.unwrap().items;
         assert_eq!(all.len(), 2);
         assert!(all.contains(&made));
     })
@@ -178,50 +178,51 @@ async fn a_workspace_is_made_once() {
 
 #[tokio::test]
 async fn a_function_is_made_once_and_runs() {
-    let make = async |app: Arc<App>, of: Setting| {
-        app.create_function(of.user, new_function(of.workspace, "new", ExecutionType::Sync)).await
+    let make = async |app: Arc<Services>, of: Setting| {
+        app.functions.create(of.user, new_function(of.workspace, "new", ExecutionType::Sync)).await
     };
     at_each_step(ExecutionType::Sync, make, async |app, of, made| {
-        assert_eq!(app.functions(of.user, page()).await.unwrap().items.len(), 2);
+        assert_eq!(app.functions.list(of.user, page()).await.unwrap().items.len(), 2);
         assert_eq!(made.status, domain::Status::Active);
-        assert_eq!(&*app.code(&made.current).await.unwrap(), code("new"));
+        assert_eq!(&*app.functions.code(&made.current).await.unwrap(), code("new"));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_key_is_issued_once_and_works() {
-    let make = async |app: Arc<App>, of: Setting| app.create_auth_key(of.user, of.workspace, 1).await;
+    let make = async |app: Arc<Services>, of: Setting| app.auth_keys.create(of.user, of.workspace, 1).await;
     at_each_step(ExecutionType::Sync, make, async |app, of, made| {
-        assert_eq!(app.auth_keys(of.user, of.workspace, page()).await.unwrap().items, [made.record]);
-        app.function_by_key(&made.key, of.function.id).await.unwrap();
+        assert_eq!(app.auth_keys.list(of.user, of.workspace, page()).await.unwrap().items, [made.record]);
+        app.auth_keys.function(&made.key, of.function.id).await.unwrap();
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_user_is_registered_once() {
-    let make = async |app: Arc<App>, _: Setting| {
+    let make = async |app: Arc<Services>, _: Setting| {
         let new = NewUser { username: "bob".into(), name: "Bob".into(), password: "password1".into() };
-        app.register("10.0.0.1", new).await
+        app.accounts.register("10.0.0.1", new).await
     };
     at_each_step(ExecutionType::Sync, make, async |app, _, made| {
-        assert_eq!(app.log_in("10.0.0.1", "bob", "password1").await.unwrap().id, made.id);
+        assert_eq!(app.accounts.log_in("10.0.0.1", "bob", "password1").await.unwrap().id, made.id);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_rollback_is_done_once() {
-    let roll = async |app: Arc<App>, of: Setting| app.rollback(of.user, of.function.id, 1).await;
+    let roll =
+        async |app: Arc<Services>, of: Setting| app.functions.rollback(of.user, of.function.id, 1).await;
     at_each_step(ExecutionType::Sync, roll, async |_, of, rolled| {
         assert_eq!((rolled.current.version, rolled.revision), (1, of.function.revision + 1));
     })
     .await;
 }
 
-async fn one_job(app: &App, of: &Setting) {
-    let (jobs, total) = app.jobs(of.user, of.function.id, None, page()).await.unwrap();
+async fn one_job(app: &Services, of: &Setting) {
+    let (jobs, total) = app.jobs.list(of.user, of.function.id, None, page()).await.unwrap();
     let statuses: Vec<_> = jobs.items.iter().map(|detail| detail.job.status).collect();
     assert_eq!((statuses, total), (vec![domain::JobStatus::Success], 1));
 }
@@ -230,8 +231,8 @@ async fn one_job(app: &App, of: &Setting) {
 async fn an_invocation_is_one_job() {
     for event in [Bytes::from_static(b"1"), large()] {
         for execution_type in [ExecutionType::Sync, ExecutionType::Async] {
-            let invoke = async |app: Arc<App>, of: Setting| {
-                app.invoke_as_user(of.user, of.function.id, event.clone()).await
+            let invoke = async |app: Arc<Services>, of: Setting| {
+                app.invocations.invoke_as_user(of.user, of.function.id, event.clone()).await
             };
             at_each_step(execution_type, invoke, async |app, of, _| one_job(app, of).await).await;
         }
@@ -240,8 +241,9 @@ async fn an_invocation_is_one_job() {
 
 #[tokio::test]
 async fn a_run_that_is_recorded_while_it_goes_on_is_one_job() {
-    let invoke = async |app: Arc<App>, of: Setting| {
-        app.invoke_as_user(of.user, of.function.id, Bytes::from(format!("\"slow{}\"", "x".repeat(100_000))))
+    let invoke = async |app: Arc<Services>, of: Setting| {
+        app.invocations
+            .invoke_as_user(of.user, of.function.id, Bytes::from(format!("\"slow{}\"", "x".repeat(100_000))))
             .await
     };
     at_each_step(ExecutionType::Sync, invoke, async |app, of, _| one_job(app, of).await).await;
@@ -250,8 +252,8 @@ async fn a_run_that_is_recorded_while_it_goes_on_is_one_job() {
 /// Of what has no key: it may have had its effect or not, but nothing in between, and no blob is left.
 async fn unkeyed<R, C>(request: R, check: C)
 where
-    R: AsyncFn(Arc<App>, Setting) -> Result<()>,
-    C: AsyncFn(&Arc<App>, &Setting),
+    R: AsyncFn(Arc<Services>, Setting) -> Result<()>,
+    C: AsyncFn(&Arc<Services>, &Setting),
 {
     for after in [false, true] {
         for step in 0..STEPS {
@@ -260,13 +262,13 @@ where
             let faults = Faults::at(step, after);
             let app = home.app(faults.clone());
             let _ = faults.until_death(request(app.clone(), of.clone())).await;
-            app.break_off().await;
+            app.background.break_off().await;
             let app = home.app(Faults::none());
             // Before anybody has looked after anything.
             check(&app, &of).await;
             home.pass(Duration::from_secs(1));
-            app.take_over(home.now()).await.unwrap();
-            app.requeue(Look::LeftBefore(home.now())).await.unwrap();
+            app.janitor.take_over(home.now()).await.unwrap();
+            app.janitor.requeue(Scope::LeftBefore(home.now())).await.unwrap();
             home.work(&app).await;
             home.sweep(&app).await;
             check(&app, &of).await;
@@ -280,26 +282,26 @@ where
 
 #[tokio::test]
 async fn a_deleted_workspace_takes_all_in_it_along_in_one_step() {
-    let delete = async |app: Arc<App>, of: Setting| app.delete_workspace(of.user, of.workspace).await;
+    let delete = async |app: Arc<Services>, of: Setting| app.workspaces.delete(of.user, of.workspace).await;
     unkeyed(delete, async |app, of| {
-        let there = app.workspace(of.user, of.workspace).await.is_ok();
-        let run = app.invoke_as_user(of.user, of.function.id, Bytes::from_static(b"1")).await;
+        let there = app.workspaces.get(of.user, of.workspace).await.is_ok();
+        let run = app.invocations.invoke_as_user(of.user, of.function.id, Bytes::from_static(b"1")).await;
         assert_eq!(run.is_ok(), there);
-        assert_eq!(app.function(of.user, of.function.id).await.is_ok(), there);
-        assert_eq!(!app.functions(of.user, page()).await.unwrap().items.is_empty(), there);
+        assert_eq!(app.functions.get(of.user, of.function.id).await.is_ok(), there);
+        assert_eq!(!app.functions.list(of.user, page()).await.unwrap().items.is_empty(), there);
     })
     .await;
 }
 
 #[tokio::test]
 async fn code_that_was_not_saved_is_not_kept() {
-    let update = async |app: Arc<App>, of: Setting| {
-        app.update_function(of.user, of.function.id, changes("third")).await.map(drop)
+    let update = async |app: Arc<Services>, of: Setting| {
+        app.functions.update(of.user, of.function.id, changes("third")).await.map(drop)
     };
     unkeyed(update, async |app, of| {
-        let function = app.function(of.user, of.function.id).await.unwrap();
+        let function = app.functions.get(of.user, of.function.id).await.unwrap();
         assert!([2, 3].contains(&function.current.version));
-        assert!(app.code(&function.current).await.is_ok());
+        assert!(app.functions.code(&function.current).await.is_ok());
     })
     .await;
 }
@@ -312,14 +314,14 @@ async fn code_that_was_refused_is_not_kept() {
     for n in 0..3 {
         let mut taken = new_function(of.workspace, "f", ExecutionType::Sync);
         taken.code = code(&format!("refused {n}"));
-        assert_eq!(app.create_function(of.user, taken).await.unwrap_err().code, "FUNCTION_NAME_TAKEN");
+        assert_eq!(app.functions.create(of.user, taken).await.unwrap_err().code, "FUNCTION_NAME_TAKEN");
     }
-    let other = app.create_function(of.user, new_function(of.workspace, "other", ExecutionType::Sync)).await;
+    let other = app.functions.create(of.user, new_function(of.workspace, "other", ExecutionType::Sync)).await;
     let mut refused = changes("refused");
     refused.name = Some("f".into());
-    let refused = app.update_function(of.user, other.unwrap().id, refused).await.unwrap_err();
+    let refused = app.functions.update(of.user, other.unwrap().id, refused).await.unwrap_err();
     assert_eq!(refused.code, "FUNCTION_NAME_TAKEN");
-    while app.sweep().await.unwrap() {}
+    while app.janitor.sweep().await.unwrap() {}
     assert_eq!(home.blobs(), named(&app, of.user).await);
 }
 
@@ -329,9 +331,9 @@ async fn a_run_that_found_no_room_leaves_nothing() {
     let of = setting(&home.app(Faults::none()), ExecutionType::Sync).await;
     let app = home.app(Faults::none());
     let event = Bytes::from(format!("\"busy{}\"", "x".repeat(100_000)));
-    let refused = app.invoke_as_user(of.user, of.function.id, event).await.unwrap_err();
+    let refused = app.invocations.invoke_as_user(of.user, of.function.id, event).await.unwrap_err();
     assert_eq!(refused.code, "CONCURRENCY_LIMIT");
-    while app.sweep().await.unwrap() {}
+    while app.janitor.sweep().await.unwrap() {}
     assert_eq!(home.blobs(), named(&app, of.user).await);
 }
 
@@ -341,13 +343,13 @@ async fn who_lost_the_request_can_make_nothing_any_more() {
     let of = setting(&home.app(Faults::none()), ExecutionType::Sync).await;
     let keyed = Keyed::new(&home).await;
     let (late, app) = (keyed.first(), home.app(Faults::none()));
-    let made = keyed.second(&home).await.scope(app.create_workspace(of.user, "new", None)).await.unwrap();
-    app.delete_workspace(of.user, made.id).await.unwrap();
-    let late = late.scope(app.create_workspace(of.user, "new", None)).await.unwrap_err();
+    let made = keyed.second(&home).await.scope(app.workspaces.create(of.user, "new", None)).await.unwrap();
+    app.workspaces.delete(of.user, made.id).await.unwrap();
+    let late = late.scope(app.workspaces.create(of.user, "new", None)).await.unwrap_err();
     assert_eq!(late.code, "IDEMPOTENCY_KEY_IN_USE");
     // Nor is what was made and deleted made again.
     let again =
-        keyed.second(&home).await.scope(app.create_workspace(of.user, "new", None)).await.unwrap_err();
+        keyed.second(&home).await.scope(app.workspaces.create(of.user, "new", None)).await.unwrap_err();
     assert_eq!(again.code, "WORKSPACE_NOT_FOUND");
 }
 
@@ -359,19 +361,21 @@ async fn a_job_in_hand_is_not_given_to_another() {
     let of = setting(&app, ExecutionType::Sync).await;
     let run = tokio::spawn({
         let (app, of) = (app.clone(), of.clone());
-        async move { app.invoke_as_user(of.user, of.function.id, Bytes::from_static(b"\"held\"")).await }
+        async move {
+            app.invocations.invoke_as_user(of.user, of.function.id, Bytes::from_static(b"\"held\"")).await
+        }
     });
     let job = testkit::poll("it is recorded", async || {
-        app.jobs(of.user, of.function.id, None, page()).await.unwrap().0.items.pop()
+        app.jobs.list(of.user, of.function.id, None, page()).await.unwrap().0.items.pop()
     })
     .await
     .job;
     home.pass(Duration::from_secs(3600));
-    assert_eq!(app.requeue(Look::Due).await.unwrap(), 0);
+    assert_eq!(app.janitor.requeue(Scope::Due).await.unwrap(), 0);
     let message = ports::Message { job_id: job.id, workspace_id: job.workspace_id };
-    assert!(matches!(app.work(&message).await.unwrap(), app::work::Disposition::Release(_)));
+    assert!(matches!(app.worker.work(&message).await.unwrap(), app::worker::Disposition::Release(_)));
     home.runtime.go.notify_one();
     run.await.unwrap().unwrap();
-    let job = app.job(of.user, job.id).await.unwrap().job;
+    let job = app.jobs.get(of.user, job.id).await.unwrap().job;
     assert_eq!((job.status, job.attempts), (domain::JobStatus::Success, 1));
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use app::App;
-use app::work::Disposition;
+use app::Services;
+use app::worker::Disposition;
 use async_trait::async_trait;
 use blobs::FileBlobs;
 use bytes::Bytes;
@@ -238,7 +238,7 @@ impl Home {
     }
 
     /// A process that dies so.
-    pub(crate) fn app(&self, faults: Faults) -> Arc<App> {
+    pub(crate) fn app(&self, faults: Faults) -> Arc<Services> {
         let parts = Parts {
             table: Arc::new(Mortal { port: self.table.clone(), faults: faults.clone() }),
             blobs: Arc::new(Mortal { port: self.blobs.clone(), faults: faults.clone() }),
@@ -246,7 +246,7 @@ impl Home {
             runtime: self.runtime.clone(),
             clock: self.clock.clone(),
         };
-        Arc::new(App::new(parts, app::Config::default()))
+        Arc::new(Services::new(parts, app::Config::default()))
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -262,12 +262,12 @@ impl Home {
     }
 
     /// Works on what is queued, until nothing is.
-    pub(crate) async fn work(&self, app: &App) {
+    pub(crate) async fn work(&self, app: &Services) {
         loop {
             let hidden = Duration::from_secs(60);
             let deliveries = self.queue.receive(1, hidden, Duration::from_millis(20)).await.unwrap();
             let Some(delivery) = deliveries.first() else { return };
-            match app.work(&delivery.message).await.unwrap() {
+            match app.worker.work(&delivery.message).await.unwrap() {
                 Disposition::Ack => self.queue.ack(&delivery.receipt).await.unwrap(),
                 other => panic!("{other:?} of {delivery:?}"),
             }
@@ -275,10 +275,10 @@ impl Home {
     }
 
     /// Sweeps now, and once more when nothing that ran can be under way.
-    pub(crate) async fn sweep(&self, app: &App) {
-        while app.sweep().await.unwrap() {}
+    pub(crate) async fn sweep(&self, app: &Services) {
+        while app.janitor.sweep().await.unwrap() {}
         self.pass(Duration::from_secs(21 * 60));
-        while app.sweep().await.unwrap() {}
+        while app.janitor.sweep().await.unwrap() {}
     }
 
     /// The keys of all blobs.

@@ -7,7 +7,7 @@ use domain::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Body, Request};
+use super::message::{Body, Request};
 use crate::base64;
 
 /// Headers that user code never sees: those about one connection (RFC 9110, section 7.6.1), and what the caller proved
@@ -26,7 +26,7 @@ const KEPT_BACK: &[&str] = &[
 ];
 
 /// The event of a request.
-pub(super) fn event(request: &Request, now: Timestamp) -> Value {
+pub(crate) fn event(request: &Request, now: Timestamp) -> Value {
     let of_connection = named_by_connection(request);
     let mut headers: BTreeMap<&str, String> = BTreeMap::new();
     let mut cookies = Vec::new();

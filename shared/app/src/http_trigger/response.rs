@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{Body, Response};
+use super::message::{Body, Response};
 use crate::base64;
 
 /// Headers about one connection (RFC 9110, section 7.6.1), which are the server's to set.

@@ -1,11 +1,11 @@
-//! A process of the platform: workers and a janitor around an [`App`]. It dies without a word, or stops as it should.
+//! A process of the platform: workers and a janitor around an [`Services`]. It dies without a word, or stops as it should.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::janitor::Look;
-use app::work::Disposition;
-use app::{App, Config};
+use app::janitor::Scope;
+use app::worker::Disposition;
+use app::{Config, Services};
 use ports::{Clock, Parts, Queue};
 use tokio::task::JoinSet;
 
@@ -25,7 +25,7 @@ pub(crate) struct Outside {
 }
 
 pub(crate) struct Process {
-    pub(crate) app: Arc<App>,
+    pub(crate) app: Arc<Services>,
     pub(crate) clock: Arc<Skewed>,
     /// Everything that ends with it.
     pub(crate) tasks: JoinSet<()>,
@@ -49,14 +49,14 @@ impl Process {
         // Elsewhere than on one machine, SYNC runs that may outlast the gateway go through the queue.
         let direct_limit = (!outside.one_machine && outside.world.roll(2) == 0).then_some(GATEWAY);
         let config = Config { direct_limit, ..Config::default() };
-        let app = Arc::new(App::with_entropy(parts, config, outside.world.clone()));
+        let app = Arc::new(Services::with_entropy(parts, config, outside.world.clone()));
         let mut tasks = JoinSet::new();
         // Shorter than a lease now and then, so that two have the same message.
         let visibility = Duration::from_secs(30 + outside.world.roll(600));
         for _ in 0..WORKERS {
             tasks.spawn(work(app.clone(), outside.queue.clone(), visibility));
         }
-        let first = if outside.one_machine { Look::LeftBefore(clock.now()) } else { Look::Due };
+        let first = if outside.one_machine { Scope::LeftBefore(clock.now()) } else { Scope::Due };
         tasks.spawn(sweep(app.clone(), first));
         Self { app, clock, tasks }
     }
@@ -65,27 +65,27 @@ impl Process {
     pub(crate) async fn kill(mut self) {
         self.tasks.abort_all();
         // Runs that the app began on tasks of their own end where they next wait, as they would have in the middle of it.
-        self.app.break_off().await;
+        self.app.background.break_off().await;
         while self.tasks.join_next().await.is_some() {}
     }
 
     /// As the server does at SIGTERM.
     pub(crate) async fn stop(mut self, outside: &Outside) {
-        self.app.break_off().await;
+        self.app.background.break_off().await;
         if outside.one_machine {
             // Should it fail, the next start makes up for it.
-            let _ = self.app.requeue(Look::Stopping).await;
+            let _ = self.app.janitor.requeue(Scope::Stopping).await;
         }
         self.tasks.abort_all();
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-async fn work(app: Arc<App>, queue: Arc<StormyQueue>, visibility: Duration) {
+async fn work(app: Arc<Services>, queue: Arc<StormyQueue>, visibility: Duration) {
     loop {
         let Ok(deliveries) = queue.receive(1, visibility, Duration::from_secs(3600)).await else { continue };
         for delivery in deliveries {
-            let done = app.work(&delivery.message).await;
+            let done = app.worker.work(&delivery.message).await;
             // What can't be settled is delivered again.
             let _ = match done.unwrap_or(Disposition::Release(Duration::from_secs(1))) {
                 Disposition::Ack => queue.ack(&delivery.receipt).await,
@@ -96,14 +96,14 @@ async fn work(app: Arc<App>, queue: Arc<StormyQueue>, visibility: Duration) {
     }
 }
 
-async fn sweep(app: Arc<App>, first: Look) {
-    let mut look = first;
+async fn sweep(app: Arc<Services>, first: Scope) {
+    let mut scope = first;
     loop {
-        if app.requeue(look).await.is_ok() {
-            look = Look::Due;
+        if app.janitor.requeue(scope).await.is_ok() {
+            scope = Scope::Due;
         }
         // Should it fail, the next look makes up for it.
-        let _ = app.sweep().await;
+        let _ = app.janitor.sweep().await;
         tokio::time::sleep(JANITOR).await;
     }
 }

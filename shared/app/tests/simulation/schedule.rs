@@ -5,12 +5,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use app::App;
 use app::functions::NewFunction;
 use app::invocations::Invoked;
+use app::{Services, Store};
 use bytes::Bytes;
 use domain::metrics::Period;
 use domain::{ExecutionType, FunctionId, Job, JobId, JobStatus, Language, Settings, UserId};
+use ports::Clock;
 use tokio::time::Instant;
 
 use super::process::{Outside, Process};
@@ -117,7 +118,7 @@ impl Schedule {
     async fn make_functions(&mut self) {
         let app = self.processes[0].app.clone();
         let workspace = loop {
-            match app.create_workspace(self.caller, &format!("w{}", self.roll(1 << 40)), None).await {
+            match app.workspaces.create(self.caller, &format!("w{}", self.roll(1 << 40)), None).await {
                 Ok(workspace) => break workspace.id,
                 Err(_) => continue,
             }
@@ -137,7 +138,7 @@ impl Schedule {
                     runtime_label: None,
                     settings: Settings { max_attempts: MAX_ATTEMPTS, ..Settings::default() },
                 };
-                match app.create_function(self.caller, new).await {
+                match app.functions.create(self.caller, new).await {
                     Ok(function) if store::functions::is_invocable(&function) => break function,
                     _ => continue,
                 }
@@ -187,7 +188,7 @@ impl Schedule {
         let function = self.functions[self.roll(self.functions.len() as u64) as usize];
         let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         self.on(at, async move |app| {
-            let invoked = app.invoke_as_user(caller, function, Bytes::from_static(b"{}")).await;
+            let invoked = app.invocations.invoke_as_user(caller, function, Bytes::from_static(b"{}")).await;
             lock(&told).invoked(&world, function, invoked);
         });
     }
@@ -197,7 +198,7 @@ impl Schedule {
         let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         let function = lock(&told).accepted[&id];
         self.on(at, async move |app| {
-            let invoked = app.retry_job(caller, id).await;
+            let invoked = app.jobs.retry(caller, id).await;
             lock(&told).invoked(&world, function, invoked);
         });
     }
@@ -206,7 +207,7 @@ impl Schedule {
         let Some(id) = self.some_job() else { return };
         let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         self.on(at, async move |app| {
-            if let Ok(detail) = app.cancel_job(caller, id).await {
+            if let Ok(detail) = app.jobs.cancel(caller, id).await {
                 world.note("told", format_args!("job {id} is {}", detail.job.status.as_str()));
                 lock(&told).over.insert(id, detail.job.status);
             }
@@ -217,7 +218,7 @@ impl Schedule {
         let function = self.functions[self.roll(self.functions.len() as u64) as usize];
         let (told, caller, world) = (self.told.clone(), self.caller, self.outside.world.clone());
         self.on(at, async move |app| {
-            if app.delete_function(caller, function).await.is_ok() {
+            if app.functions.delete(caller, function).await.is_ok() {
                 world.note("deleted", function);
                 lock(&told).deleted.insert(function);
             }
@@ -225,7 +226,11 @@ impl Schedule {
     }
 
     /// A caller of this process, who hears no more when it dies.
-    fn on<F: Future<Output = ()> + Send + 'static>(&mut self, at: usize, call: impl FnOnce(Arc<App>) -> F) {
+    fn on<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        at: usize,
+        call: impl FnOnce(Arc<Services>) -> F,
+    ) {
         let process = &mut self.processes[at];
         process.tasks.spawn(call(process.app.clone()));
     }
@@ -261,7 +266,8 @@ impl Schedule {
 
     /// The functions that were deleted, whether or not whoever asked for it was told.
     async fn gone(&self) -> BTreeSet<FunctionId> {
-        let store = self.processes[0].app.store();
+        let outside = &self.outside;
+        let store = Store::new(outside.table.clone(), outside.blobs.clone());
         let mut gone = BTreeSet::new();
         for &id in &self.functions {
             if store.function_of_user(self.caller, id).await.expect("it is calm").is_none() {
@@ -299,7 +305,7 @@ impl Schedule {
             complain(format!("these blobs are stored: {blobs:?}, and these are named: {named:?}"));
         }
         // A step may leave a note behind that the janitor had just renewed; it goes when its time comes.
-        let now = self.processes[0].app.clock().now().to_string();
+        let now = self.processes[0].clock.now().to_string();
         for note in self.outside.table.notes().into_iter().filter(|note| note.sk < now) {
             complain(format!("a note that nobody looked at: {note:?}"));
         }
@@ -337,7 +343,7 @@ impl Schedule {
             0,
         ];
         let app = &self.processes[0].app;
-        let figures = app.function_metrics(self.caller, function, Period::Day).await.expect("it is calm");
+        let figures = app.metrics.of_function(self.caller, function, Period::Day).await.expect("it is calm");
         let total = figures.total;
         let signed = |count: u64| i64::try_from(count).expect("few");
         let counted = [

@@ -53,7 +53,7 @@ async fn read_as<T: FromBody>(
     if let (Some(Caller { user_id }), Some(state)) = (caller, state.downcast_ref::<AppState>())
         && let Some((language, code)) = T::code_in(&bytes, &faults)
     {
-        faults.extend(state.app.code_faults(user_id, language, &code).await);
+        faults.extend(state.services.functions.code_fault(user_id, language, &code).await);
     }
     Err(faults)
 }

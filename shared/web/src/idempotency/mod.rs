@@ -63,7 +63,7 @@ where
             // The route, which would look at it, is not asked again.
             if let Some(key) = key_of_workspace {
                 let store = app::Store::new(web.table.clone(), web.blobs.clone());
-                let checked = app::auth_keys::check_unless_other(&store, &key, web.clock.now()).await;
+                let checked = app::check_unless_other(&store, &key, web.clock.now()).await;
                 checked.map_err(|error| Error(error).into_response())?;
             }
             return Ok(answer.replayed());

@@ -1,11 +1,14 @@
 //! `POST /workspaces/{workspace_id}/auth-keys`
 
+use std::sync::Arc;
+
+use app::AuthKeys;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, Input, Json, PathBody, Result};
+use web::{Caller, Input, Json, PathBody, Result};
 
 use crate::workspaces::WorkspacePath;
 
@@ -47,12 +50,12 @@ pub struct IssuedAuthKey {
     security(("user" = []))
 )]
 pub async fn create(
-    State(state): State<AppState>,
+    State(auth_keys): State<Arc<AuthKeys>>,
     caller: Caller,
     PathBody { path, body }: PathBody<WorkspacePath, Option<AuthKeyCreate>>,
 ) -> Result<Json<IssuedAuthKey>> {
     let hours = body.and_then(|body| body.expires_hours).unwrap_or(24);
-    let issued = state.app.create_auth_key(caller.user_id, path.id(), hours).await?;
+    let issued = auth_keys.create(caller.user_id, path.id(), hours).await?;
     let domain::AuthKey { id, workspace_id, created_at, expires_at, .. } = issued.record;
     Ok(Json(IssuedAuthKey {
         id: id.0,

@@ -1,11 +1,14 @@
 //! `GET /workspaces/{workspace_id}/auth-keys`
 
+use std::sync::Arc;
+
+use app::AuthKeys;
 use axum::extract::State;
 use domain::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use web::{AppState, Caller, Json, PathQuery, Result};
+use web::{Caller, Json, PathQuery, Result, Web};
 
 use crate::workspaces::WorkspacePath;
 use web::Paging;
@@ -54,12 +57,13 @@ pub struct AuthKeyList {
     security(("user" = []))
 )]
 pub async fn list(
-    State(state): State<AppState>,
+    State(auth_keys): State<Arc<AuthKeys>>,
+    State(web): State<Web>,
     caller: Caller,
     PathQuery { path, query }: PathQuery<WorkspacePath, Paging>,
 ) -> Result<Json<AuthKeyList>> {
-    let list = query.list(&state.web, caller, &["workspaces", &path.id().to_string(), "auth-keys"]);
-    let listed = state.app.auth_keys(caller.user_id, path.id(), list.page()?).await?;
+    let list = query.list(&web, caller, &["workspaces", &path.id().to_string(), "auth-keys"]);
+    let listed = auth_keys.list(caller.user_id, path.id(), list.page()?).await?;
     let next_cursor = list.next(listed.next)?;
     Ok(Json(AuthKeyList { auth_keys: listed.items.into_iter().map(Into::into).collect(), next_cursor }))
 }

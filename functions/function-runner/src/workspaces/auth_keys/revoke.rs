@@ -1,11 +1,14 @@
 //! `DELETE /workspaces/{workspace_id}/auth-keys/{key_id}`
 
+use std::sync::Arc;
+
+use app::AuthKeys;
 use axum::extract::State;
 use domain::{KeyId, WorkspaceId};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use web::{AppState, Caller, Json, Path, Result};
+use web::{Caller, Json, Path, Result};
 
 use crate::Deleted;
 
@@ -29,10 +32,10 @@ pub struct AuthKeyPath {
     security(("user" = []))
 )]
 pub async fn revoke(
-    State(state): State<AppState>,
+    State(auth_keys): State<Arc<AuthKeys>>,
     caller: Caller,
     Path(path): Path<AuthKeyPath>,
 ) -> Result<Json<Deleted>> {
-    state.app.delete_auth_key(caller.user_id, WorkspaceId(path.workspace_id), KeyId(path.key_id)).await?;
+    auth_keys.revoke(caller.user_id, WorkspaceId(path.workspace_id), KeyId(path.key_id)).await?;
     Ok(Json(Deleted::done()))
 }

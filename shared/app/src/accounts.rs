@@ -1,15 +1,19 @@
-//! Registering and logging in.
+//! The people who use the platform: registering and logging in.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Error, Plan, Result, Role, User, UserId, text};
+use ports::Clock;
+use store::Store;
 use store::logins::{Full, Try};
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::invocations::GoesOn;
-use crate::{App, request};
+use crate::background::Background;
+use crate::passwords::Passwords;
+use crate::random::Random;
+use crate::request;
 
 /// How long a login waits for others to be decided, and how often it looks.
 const UNDECIDED: Duration = Duration::from_secs(5);
@@ -25,14 +29,26 @@ pub struct NewUser {
     pub password: String,
 }
 
-impl App {
+/// Registers people, and knows them again.
+#[derive(Clone)]
+pub struct Accounts {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) background: Background,
+    /// How many registrations one source may make in five minutes; 0 for any number.
+    pub(crate) registrations_per_source: u64,
+}
+
+impl Accounts {
     /// Registers from `source` (an address). 400 if the username is taken, 429 when that source registered too many.
     pub async fn register(&self, source: &str, new: NewUser) -> Result<User> {
         let id = self.random.user_id();
         if request::was_made() {
             return self.user(id).await;
         }
-        let limit = self.config.registrations_per_source;
+        let limit = self.registrations_per_source;
         if limit > 0
             && let Err(wait) = self.store.count_registration(source, limit, self.clock.now()).await?
         {
@@ -68,11 +84,11 @@ impl App {
     /// both; 429 when they were wrong too often.
     ///
     /// It goes on when the caller hangs up: a right password would stay counted as a wrong one.
-    pub async fn log_in(self: &Arc<Self>, source: &str, username: &str, password: &str) -> Result<User> {
-        let (app, source) = (self.clone(), source.to_owned());
+    pub async fn log_in(&self, source: &str, username: &str, password: &str) -> Result<User> {
+        let (accounts, source) = (self.clone(), source.to_owned());
         let (username, password) = (username.to_owned(), password.to_owned());
-        let login = async move { app.check_login(&source, &username, &password).await };
-        GoesOn::new(self.tasks.track_future(login)).await
+        let login = async move { accounts.check_login(&source, &username, &password).await };
+        self.background.go_on(login).await
     }
 
     async fn check_login(&self, source: &str, username: &str, password: &str) -> Result<User> {

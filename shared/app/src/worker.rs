@@ -1,14 +1,17 @@
 //! What a worker does with a message: on AWS a Lambda behind SQS, on one machine a few tasks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::job::Next;
 use domain::{Error, Job, JobStatus, Result, Version};
-use ports::Message;
+use ports::{Clock, Message};
+use store::Store;
 use tracing::info;
 
-use crate::App;
-use crate::runs::Step;
+use crate::background::Background;
+use crate::random::Random;
+use crate::runs::{Runs, Step};
 
 /// What is to become of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +24,20 @@ pub enum Disposition {
     Bury,
 }
 
-impl App {
+/// Works on messages.
+pub struct Worker {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    pub(crate) runs: Arc<Runs>,
+    pub(crate) background: Background,
+}
+
+impl Worker {
     /// Runs the job that a message names, unless that has been done. An error is a fault of the platform before the job
     /// was begun: show the message again.
     pub async fn work(&self, message: &Message) -> Result<Disposition> {
-        self.tasks.track_future(self.unless_stopping(self.work_on(message))).await
+        self.background.until_stopped(self.work_on(message)).await
     }
 
     async fn work_on(&self, message: &Message) -> Result<Disposition> {
@@ -34,7 +46,7 @@ impl App {
         if job.status.is_final() {
             return Ok(Disposition::Ack);
         }
-        if !job.can_start(now) || self.leases.has(&job) {
+        if !job.can_start(now) || self.runs.leases.has(&job) {
             let until = job.lease.as_ref().map_or(now, |lease| lease.until);
             return Ok(Disposition::Release(
                 Duration::from_millis(until.millis_since(now)) + Duration::from_secs(1),
@@ -55,19 +67,19 @@ impl App {
             // Who had it is past the lease: its process is gone.
             begun.losses += 1;
             if begun.after_loss() == Next::Finish {
-                let gave_up = self.gave_up(&begun, "the process that ran it stopped each time");
-                return Ok(match self.record_step(&job, &gave_up).await? {
+                let gave_up = self.runs.gave_up(&begun, "the process that ran it stopped each time");
+                return Ok(match self.runs.record_step(&job, &gave_up).await? {
                     true => Disposition::Bury,
                     false => Disposition::Ack,
                 });
             }
         }
         begun.start(self.random.lease_id(), &function.settings, now);
-        let _held = self.leases.hold(&begun);
-        if !self.record_step(&job, &begun).await? {
+        let _held = self.runs.leases.hold(&begun);
+        if !self.runs.record_step(&job, &begun).await? {
             return Ok(Disposition::Release(Duration::from_secs(1)));
         }
-        Ok(match self.run_begun(&function, version, begun).await? {
+        Ok(match self.runs.run_begun(&function, version, begun).await? {
             Step::Finished(ran) => {
                 info!(job = %ran.job.id, function = %function.id, status = ran.job.status.as_str(), attempt = ran.job.attempts, "job finished");
                 Disposition::Ack
@@ -90,16 +102,9 @@ impl App {
         let mut after = job.clone();
         after.error = Some(format!("NotRun: {why}"));
         after.finish(JobStatus::Error, self.clock.now());
-        match self.record_step(job, &after).await? {
+        match self.runs.record_step(job, &after).await? {
             true => Ok(()),
             false => Err(Error::unavailable("another worker was first")),
-        }
-    }
-
-    pub(crate) async fn record_step(&self, before: &Job, after: &Job) -> Result<bool> {
-        match before.status {
-            JobStatus::Running => self.store.step_from_running(before, after).await,
-            _ => self.store.step_from_pending(before, after).await,
         }
     }
 }
