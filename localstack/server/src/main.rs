@@ -35,10 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> ExitCode {
-    let Ok(_log) = logging::start(config.log) else {
-        // No thread can be started, and so nothing else either.
-        return ExitCode::FAILURE;
-    };
+    let _log = logging::start(config.log);
     match serve::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

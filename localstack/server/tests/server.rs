@@ -376,28 +376,3 @@ fn no_sandbox_is_for_loopback_only() {
     let said = refusal(command);
     assert!(said.contains("loopback only"), "{said}");
 }
-
-#[tokio::test]
-async fn logs_are_json_lines_with_the_requests_id_and_no_secret() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut child = Server::command(&directory.path().join("data")).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
-    let client = Client::new(line.trim().strip_prefix("listening on ").unwrap());
-    let user = client.registered().await;
-    let request = user.request(reqwest::Method::GET, "/users/me").header("x-request-id", "look-for-me");
-    user.send(request).await.expect(200);
-    // SAFETY: the child has not been waited for, so the pid is its own.
-    unsafe { libc::kill(i32::try_from(child.id()).unwrap(), libc::SIGTERM) };
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    assert!(child.wait().unwrap().success());
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(rest, "", "stdout has one line only");
-    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-    assert!(lines.iter().any(|line| line.to_string().contains("look-for-me")), "{said}");
-    assert!(lines.iter().any(|line| line.to_string().contains("sandbox")), "{said}");
-    assert!(!said.contains(user.token().unwrap()) && !said.contains("correct horse battery"), "{said}");
-}
