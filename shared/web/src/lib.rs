@@ -10,6 +10,7 @@ pub mod docs;
 mod document;
 mod error;
 pub mod extract;
+mod hs256;
 mod idempotency;
 mod json;
 pub mod lambda;

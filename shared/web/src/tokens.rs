@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::hs256;
 use crate::secrets::{Secret, Secrets, hex, sha256};
 
 /// The longest token that is looked at, in bytes. Ours are under 400.
@@ -62,6 +63,7 @@ pub struct Issued {
 impl Tokens {
     /// Tokens that the current secret signs; those that a previous one signed stay good until they expire.
     pub fn new(secrets: &Secrets, clock: Arc<dyn Clock>) -> Self {
+        hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         // Time is told by our own clock, below.
         validation.validate_exp = false;
