@@ -23,11 +23,16 @@ run: ## Build and start the platform on http://127.0.0.1:8000, its data in .func
 
 test: tools check unit fuzz lint-templates emulator-test ## Test everything
 
-check: ## Format, lints, licences
+check: ## Format, lints, licences, advisories
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check bans licenses sources; \
-	else echo "cargo-deny is not installed (cargo install --locked cargo-deny): licences are not checked"; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; \
+	else echo "cargo-deny is not installed (cargo install --locked cargo-deny): licences and advisories are not checked"; fi
+
+deny: ## Check licences, sources and advisories
+	$(CARGO) deny check bans licenses sources
+	@if $(CARGO) deny fetch db 2>/dev/null; then $(CARGO) deny --offline check advisories; \
+	else echo "The advisory database can't be fetched from github.com: advisories are not checked"; fi
 
 unit: $(DYNAMODB) ## Unit, property and contract tests
 	$(CARGO) test --workspace --locked
