@@ -1,8 +1,9 @@
-//! The SQLite table against a map, by random operations: alone, and many at once in one commit.
+//! The SQLite table against one that is obviously right, by random operations: alone, and many at once in one commit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures::future::join_all;
+use ports::memory::MemoryTable;
 use ports::{
     Change, Check, Condition, Durability, Index, Item, Key, Position, Query, Sort, Table, TableError, Write,
 };
@@ -10,13 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
-use sqlite::{Database, SqliteTable};
-
-/// A table that is obviously right.
-#[derive(Default)]
-struct Model {
-    items: BTreeMap<Key, Item>,
-}
+use sqlite::Database;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -33,78 +28,7 @@ enum Outcome {
     Broken,
 }
 
-impl Model {
-    fn run(&mut self, op: Op) -> Outcome {
-        match op {
-            Op::Write(writes) => self.write(writes),
-            Op::Update(key, changes, condition) => {
-                match self.write(vec![Write::Update(key.clone(), changes, condition)]) {
-                    Outcome::Done(_) => Outcome::Done(self.items.get(&key).cloned()),
-                    other => other,
-                }
-            }
-        }
-    }
-
-    fn write(&mut self, writes: Vec<Write>) -> Outcome {
-        let failed = writes.iter().position(|write| !write.condition().holds(self.items.get(write.key())));
-        if let Some(index) = failed {
-            return Outcome::Failed(index);
-        }
-        let mut items = self.items.clone();
-        for write in writes {
-            match write {
-                Write::Put(item, _) => drop(items.insert(item.key.clone(), item)),
-                Write::Delete(key, _) => drop(items.remove(&key)),
-                Write::Check(..) => {}
-                Write::Update(key, changes, _) => {
-                    let item = items.entry(key.clone()).or_insert_with(|| Item::new(key));
-                    if item.apply(changes).is_err() {
-                        return Outcome::Broken;
-                    }
-                }
-            }
-        }
-        self.items = items;
-        Outcome::Done(None)
-    }
-
-    fn query(&self, query: &Query) -> Vec<Item> {
-        let mut found: Vec<_> = self
-            .items
-            .values()
-            .filter_map(|item| {
-                let place = place(item, query.index)?;
-                let wanted = place.pk == query.partition
-                    && match &query.sort {
-                        Sort::All => true,
-                        Sort::Prefix(prefix) => place.sk.starts_with(prefix),
-                        Sort::Between(low, high) => *low <= place.sk && place.sk <= *high,
-                    };
-                wanted.then(|| ((place.sk.clone(), item.key.clone()), item.clone()))
-            })
-            .collect();
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        if query.descending {
-            found.reverse();
-        }
-        if let Some(Position { key, index }) = &query.after {
-            let after = (index.as_ref().unwrap_or(key).sk.clone(), key.clone());
-            found.retain(|(place, _)| if query.descending { *place < after } else { *place > after });
-        }
-        found.into_iter().map(|(_, item)| item).collect()
-    }
-}
-
-fn place(item: &Item, index: Index) -> Option<&Key> {
-    match index {
-        Index::Primary => Some(&item.key),
-        Index::Gsi1 => item.gsi1.as_ref(),
-        Index::Gsi2 => item.gsi2.as_ref(),
-    }
-}
-
-async fn run(table: &SqliteTable, op: Op, durability: Durability) -> Outcome {
+async fn run(table: &dyn Table, op: Op, durability: Durability) -> Outcome {
     let result = match op {
         Op::Write(writes) => table.write(writes, durability).await.map(|()| None),
         Op::Update(key, changes, condition) => table.update(key, changes, condition).await.map(Some),
@@ -219,7 +143,7 @@ fn queries() -> impl Strategy<Value = Query> {
 }
 
 /// All the items that the query has from there on, page by page.
-async fn pages(table: &SqliteTable, mut query: Query) -> Vec<Item> {
+async fn pages(table: &dyn Table, mut query: Query) -> Vec<Item> {
     let mut found = Vec::new();
     loop {
         let page = table.query(&query).await.expect("query");
@@ -248,27 +172,27 @@ proptest! {
             let dir = tempfile::tempdir().expect("a directory");
             let database = Database::open(dir.path()).expect("open");
             let table = database.table();
-            let mut model = Model::default();
+            let model = MemoryTable::default();
             for (number, (round, query)) in rounds.into_iter().zip(queries.iter().cycle()).enumerate() {
                 // They are asked for in this order, as each is first polled.
-                let outcomes = join_all(round.iter().map(|(op, durability)| run(&table, op.clone(), *durability))).await;
+                let outcomes = join_all(round.iter().map(|(op, durability)| run(&*table, op.clone(), *durability))).await;
                 for ((op, _), outcome) in round.into_iter().zip(outcomes) {
-                    prop_assert_eq!(outcome, model.run(op.clone()), "{:?}", op);
+                    prop_assert_eq!(outcome, run(&model, op.clone(), Durability::Crash).await, "{:?}", op);
                 }
-                for (key, item) in &model.items {
-                    let found = table.get(key).await.expect("get");
-                    prop_assert_eq!(found.as_ref(), Some(item), "{:?}", key);
+                for item in model.items() {
+                    let found = table.get(&item.key).await.expect("get");
+                    prop_assert_eq!(found.as_ref(), Some(&item));
                 }
                 // Not always: a query has what is in the journal put into SQLite.
                 if number % 3 == 2 {
-                    prop_assert_eq!(pages(&table, query.clone()).await, model.query(query), "{:?}", query);
+                    prop_assert_eq!(pages(&*table, query.clone()).await, pages(&model, query.clone()).await, "{:?}", query);
                 }
             }
             for query in &queries {
-                prop_assert_eq!(pages(&table, query.clone()).await, model.query(query), "{:?}", query);
+                prop_assert_eq!(pages(&*table, query.clone()).await, pages(&model, query.clone()).await, "{:?}", query);
             }
-            let keys: Vec<_> = model.items.keys().cloned().collect();
-            let expected: Vec<_> = model.items.into_values().map(Some).collect();
+            let keys: Vec<_> = model.items().into_iter().map(|item| item.key).collect();
+            let expected: Vec<_> = model.items().into_iter().map(Some).collect();
             prop_assert_eq!(table.get_many(&keys).await.expect("get_many"), expected);
             Ok(())
         })?;

@@ -5,6 +5,8 @@ pub mod blobs;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod queue;
 pub mod runtime;
 pub mod table;

@@ -3,7 +3,7 @@
 //! An [`Item`] has a key, places in up to two indexes, an expiry, and attributes. Reads and queries of the table itself
 //! see every write that was acknowledged before; the indexes may lag (on DynamoDB, well under a second).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -216,6 +216,20 @@ impl From<TableError> for domain::Error {
 
 /// The most writes that go together (DynamoDB's limit).
 pub const MAX_WRITES: usize = 100;
+/// The most that an item may be, names and values together, in bytes (DynamoDB's limit).
+pub const MAX_ITEM: usize = 400 * 1024;
+
+/// Fails where these can't be one [`Table::write`], whatever is stored.
+pub fn check_together(writes: &[Write]) -> Result<(), TableError> {
+    if writes.is_empty() || writes.len() > MAX_WRITES {
+        return Err(TableError::Broken(format!("{} writes; 1 to {MAX_WRITES} go together", writes.len())));
+    }
+    let mut keys = HashSet::with_capacity(writes.len());
+    match writes.iter().map(Write::key).find(|key| !keys.insert(*key)) {
+        Some(twice) => Err(TableError::Broken(format!("two writes about one item, {twice:?}"))),
+        None => Ok(()),
+    }
+}
 
 /// A table.
 #[async_trait]

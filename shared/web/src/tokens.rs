@@ -170,29 +170,14 @@ impl Key {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
 
     use base64::Engine;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+    use ports::memory::ManualClock;
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
-
-    struct Hand(Mutex<Timestamp>);
-
-    impl Clock for Hand {
-        fn now(&self) -> Timestamp {
-            *self.0.lock().unwrap()
-        }
-    }
-
-    impl Hand {
-        fn advance(&self, by: Duration) {
-            let mut now = self.0.lock().unwrap();
-            *now = *now + by;
-        }
-    }
 
     const OLD: &str = "an old secret, which is long enough for us";
     const NEW: &str = "the new secret, which is long enough for us";
@@ -207,8 +192,8 @@ mod tests {
         tokens.verify(token).map(|token| token.user)
     }
 
-    fn tokens(current: &str, previous: &[&str]) -> (Tokens, Arc<Hand>) {
-        let clock = Arc::new(Hand(Mutex::new(Timestamp::from_millis(1_700_000_000_000))));
+    fn tokens(current: &str, previous: &[&str]) -> (Tokens, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::default());
         let secrets = Secrets::new(current, previous.iter().copied()).unwrap();
         (Tokens::new(&secrets, clock.clone()), clock)
     }

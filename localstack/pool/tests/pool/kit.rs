@@ -1,47 +1,22 @@
 //! A pool to test, and functions to run in it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use domain::function::{Handler, Module};
 use domain::job::Outcome;
 use domain::{FunctionId, JobId, Language, Settings, Timestamp, Version, WorkspaceId};
 use pool::{Pool, PoolConfig};
-use ports::{Blobs, Invocation, PortError, Runtime, RuntimeError};
+use ports::memory::MemoryBlobs;
+use ports::{Blobs, Invocation, Runtime, RuntimeError};
 use sandbox::{SandboxChoice, SandboxKind};
-
-/// Blobs in memory.
-#[derive(Default)]
-pub(crate) struct Memory(Mutex<HashMap<String, Bytes>>);
-
-#[async_trait]
-impl Blobs for Memory {
-    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
-        self.0.lock().unwrap().insert(key.to_owned(), bytes);
-        Ok(())
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        Ok(self.0.lock().unwrap().get(key).cloned())
-    }
-
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), PortError> {
-        self.0.lock().unwrap().retain(|key, _| !key.starts_with(prefix));
-        Ok(())
-    }
-
-    async fn health(&self) -> Result<(), PortError> {
-        Ok(())
-    }
-}
 
 pub(crate) struct Kit {
     pub(crate) pool: Arc<Pool>,
-    pub(crate) blobs: Arc<Memory>,
+    pub(crate) blobs: Arc<MemoryBlobs>,
     _folder: tempfile::TempDir,
 }
 
@@ -78,7 +53,7 @@ impl Kit {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(&folder, sandbox);
         adjust(&mut config);
-        let blobs = Arc::new(Memory::default());
+        let blobs = Arc::new(MemoryBlobs::default());
         let pool = Pool::start(config, blobs.clone()).await.unwrap();
         Self { pool, blobs, _folder: folder }
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pool::Pool;
+use ports::memory::MemoryBlobs;
 use sandbox::{SandboxChoice, SandboxKind};
 
-use crate::kit::{Memory, config, until};
+use crate::kit::{config, until};
 
 /// What a pool kills when it starts is what was left of itself.
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +17,7 @@ async fn a_pool_that_starts_leaves_the_workers_of_others_alone() {
     let start = async |name: &str| {
         let mut config = config(&folder, SandboxChoice::Only(SandboxKind::Bubblewrap));
         config.folder = folder.path().join(name);
-        let pool = Pool::start(config, Arc::new(Memory::default())).await.unwrap();
+        let pool = Pool::start(config, Arc::new(MemoryBlobs::default())).await.unwrap();
         until("spares are there", || pool.workers() == 2).await;
         pool
     };

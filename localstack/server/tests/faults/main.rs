@@ -15,7 +15,7 @@ use app::janitor::Scope;
 use app::request::Identity;
 use app::{PageRequest, Services};
 use bytes::Bytes;
-use domain::{ExecutionType, Function, Language, Payload, Result, Settings, UserId, WorkspaceId};
+use domain::{ExecutionType, Function, Payload, Result, UserId, WorkspaceId};
 use ports::{Attributes, Change, Check, Condition, Item, Key, Write};
 
 use parts::{Faults, Home};
@@ -72,19 +72,7 @@ fn code(what: &str) -> String {
 }
 
 fn new_function(workspace_id: WorkspaceId, name: &str, execution_type: ExecutionType) -> NewFunction {
-    NewFunction {
-        workspace_id,
-        name: name.to_owned(),
-        description: String::new(),
-        language: Language::Python,
-        code: code(name),
-        execution_type,
-        endpoint: None,
-        public: false,
-        http_methods: None,
-        runtime_label: None,
-        settings: Settings::default(),
-    }
+    NewFunction { code: code(name), execution_type, ..testkit::new_function(workspace_id, name) }
 }
 
 async fn setting(app: &Services, execution_type: ExecutionType) -> Setting {

@@ -10,14 +10,14 @@ use app::worker::Disposition;
 use async_trait::async_trait;
 use blobs::FileBlobs;
 use bytes::Bytes;
-use domain::function::{Checked, CodeFault, Handler, Module};
-use domain::job::Outcome;
-use domain::{Function, FunctionId, Logs, Timestamp};
+use domain::Timestamp;
+use ports::memory::ManualClock;
 use ports::{
-    Blobs, Change, Clock, Condition, Delivery, Draft, Durability, Invocation, Item, Key, Message, Page,
-    Parts, PortError, Query, Queue, Runtime, RuntimeError, Table, TableError, Write,
+    Blobs, Change, Clock, Condition, Delivery, Durability, Item, Key, Message, Page, Parts, PortError, Query,
+    Queue, Table, TableError, Write,
 };
 use sqlite::{Database, QueueConfig};
+use testkit::Echo;
 use tokio::sync::Notify;
 
 /// At which step of what it asks of its parts a process dies.
@@ -163,54 +163,6 @@ impl Queue for Mortal<dyn Queue> {
     }
 }
 
-/// Answers each event with itself: `"slow…"` after a while, `"held"` when it may go, `"busy…"` never.
-#[derive(Default)]
-pub(crate) struct Echo {
-    pub(crate) go: Notify,
-}
-
-#[async_trait]
-impl Runtime for Echo {
-    async fn check(&self, _: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
-        Ok(Ok(Checked { module: Module::Python, handler: Handler::default() }))
-    }
-
-    async fn deploy(&self, _: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
-        Ok(Ok(()))
-    }
-
-    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
-        let text = String::from_utf8(invocation.event.to_vec()).unwrap();
-        if text.starts_with("\"slow") || text.starts_with("\"busy") {
-            // Long enough to be recorded meanwhile.
-            tokio::time::sleep(Duration::from_millis(40)).await;
-        }
-        if text.starts_with("\"busy") {
-            return Err(RuntimeError::Busy { retry_after: Duration::from_secs(1) });
-        }
-        if text.starts_with("\"held") {
-            self.go.notified().await;
-        }
-        Ok(Outcome { result: Ok(text), logs: Logs::default(), duration: 0.1, cold_start: false })
-    }
-
-    async fn remove(&self, _: FunctionId) -> Result<(), RuntimeError> {
-        Ok(())
-    }
-
-    async fn health(&self) -> Result<String, RuntimeError> {
-        Ok("echo".into())
-    }
-}
-
-struct ManualClock(AtomicI64);
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
 /// What outlives a process.
 pub(crate) struct Home {
     pub(crate) table: Arc<dyn Table>,
@@ -231,7 +183,7 @@ impl Home {
             runtime: Arc::default(),
             blobs: Arc::new(FileBlobs::open(directory.path()).unwrap()),
             queue: database.queue(QueueConfig::default()),
-            clock: Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000))),
+            clock: Arc::default(),
             directory,
             _database: database,
         }
@@ -254,7 +206,7 @@ impl Home {
     }
 
     pub(crate) fn pass(&self, time: Duration) {
-        self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
+        self.clock.advance(time);
     }
 
     pub(crate) async fn write(&self, writes: Vec<Write>) {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use app::janitor::Scope;
 use app::worker::Disposition;
 use app::{Config, Services};
+use ports::memory::MemoryBlobs;
 use ports::{Clock, Parts, Queue};
 use tokio::task::JoinSet;
 
 use super::queue::StormyQueue;
 use super::runtime::StormyRuntime;
-use super::table::{MemoryBlobs, StormyTable};
+use super::table::StormyTable;
 use super::world::{Skewed, World};
 
 /// What outlives a process.

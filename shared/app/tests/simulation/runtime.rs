@@ -31,7 +31,7 @@ impl Runtime for StormyRuntime {
     }
 
     async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
-        let lease = self.table.lease(invocation.job_id);
+        let lease = self.table.lease(invocation.job_id).await;
         let (seconds, how) = match self.world.roll(20) {
             _ if self.world.is_calm() => (0, 0),
             how @ 0..=9 => (self.world.roll(2), how),

@@ -300,7 +300,8 @@ impl Schedule {
             }
         }
         jobs.values().for_each(|job| self.check_end(job));
-        let (blobs, named) = (self.outside.blobs.keys(), self.outside.table.named_blobs());
+        let blobs: BTreeSet<_> = self.outside.blobs.blobs().into_keys().collect();
+        let named = self.outside.table.named_blobs();
         if blobs != named {
             complain(format!("these blobs are stored: {blobs:?}, and these are named: {named:?}"));
         }

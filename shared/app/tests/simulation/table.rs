@@ -1,82 +1,72 @@
 //! A table in memory that is slow, fails before or after it has written, and checks every step of a job.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use domain::{Job, JobStatus};
-use ports::{
-    Blobs, Change, Condition, Durability, Index, Item, Key, Page, PortError, Position, Query, Sort, Table,
-    TableError, Write,
-};
+use ports::memory::MemoryTable;
+use ports::{Change, Condition, Durability, Item, Key, Page, Query, Table, TableError, Write};
 use serde_json::Value;
 
-use super::world::{World, lock};
+use super::world::World;
 
 pub(crate) struct StormyTable {
     pub(crate) world: Arc<World>,
-    items: Mutex<BTreeMap<Key, Item>>,
+    items: MemoryTable,
 }
 
 impl StormyTable {
     pub(crate) fn new(world: Arc<World>) -> Self {
-        Self { world, items: Mutex::default() }
+        Self { world, items: MemoryTable::default() }
+    }
+
+    fn items(&self) -> impl Iterator<Item = Item> {
+        self.items.items().into_iter()
     }
 
     /// All jobs that are stored.
     pub(crate) fn jobs(&self) -> Vec<Job> {
-        let items = lock(&self.items);
-        items.values().filter(|item| item.key.pk.starts_with("JOB#")).map(read).collect()
+        self.items().filter(|item| item.key.pk.starts_with("JOB#")).map(|item| read(&item)).collect()
     }
 
     /// The blobs that versions name.
     pub(crate) fn named_blobs(&self) -> BTreeSet<String> {
-        let items = lock(&self.items);
-        let code = |item: &Item| item.attributes.get("code_key").and_then(Value::as_str).map(str::to_owned);
-        items.values().filter(|item| item.key.sk.starts_with("VERSION#")).filter_map(code).collect()
+        let code = |item: Item| item.attributes.get("code_key").and_then(Value::as_str).map(str::to_owned);
+        self.items().filter(|item| item.key.sk.starts_with("VERSION#")).filter_map(code).collect()
     }
 
     /// The janitor's notes.
     pub(crate) fn notes(&self) -> Vec<Key> {
-        lock(&self.items).keys().filter(|key| key.pk.starts_with("DUE#")).cloned().collect()
+        self.items().map(|item| item.key).filter(|key| key.pk.starts_with("DUE#")).collect()
     }
 
     /// The lease that a job is stored under.
-    pub(crate) fn lease(&self, id: domain::JobId) -> Option<String> {
-        let items = lock(&self.items);
-        let item = items.get(&Key::new(format!("JOB#{id}"), "META"))?;
+    pub(crate) async fn lease(&self, id: domain::JobId) -> Option<String> {
+        let item = self.items.get(&Key::new(format!("JOB#{id}"), "META")).await.ok()??;
         item.attributes.get("lease_id").and_then(Value::as_str).map(str::to_owned)
     }
 
-    fn apply(&self, writes: Vec<Write>) -> Result<(), TableError> {
-        let mut items = lock(&self.items);
-        for (index, write) in writes.iter().enumerate() {
-            if !write.condition().holds(items.get(write.key())) {
-                if write.key().pk.starts_with("JOB#") {
-                    self.world.note("refused write", format_args!("{}", write.key().pk));
-                }
-                return Err(TableError::Condition { index });
+    async fn apply(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        let mut steps = Vec::new();
+        for write in &writes {
+            if let Write::Put(item, _) = write
+                && item.key.pk.starts_with("JOB#")
+            {
+                // Nothing comes between this and the write: neither waits for anything.
+                steps.push((self.items.get(&item.key).await?.as_ref().map(read), read(item)));
             }
         }
-        for write in writes {
-            match write {
-                Write::Put(item, _) => {
-                    if item.key.pk.starts_with("JOB#") {
-                        self.check_step(items.get(&item.key).map(read), &read(&item));
-                    }
-                    items.insert(item.key.clone(), item);
-                }
-                Write::Update(key, changes, _) => {
-                    items.entry(key.clone()).or_insert_with(|| Item::new(key)).apply(changes)?;
-                }
-                Write::Delete(key, _) => {
-                    items.remove(&key);
-                }
-                Write::Check(..) => {}
+        let keys: Vec<_> = writes.iter().map(|write| write.key().pk.clone()).collect();
+        let done = self.items.write(writes, Durability::Crash).await;
+        match &done {
+            Ok(()) => steps.into_iter().for_each(|(before, after)| self.check_step(before, &after)),
+            Err(TableError::Condition { index }) if keys[*index].starts_with("JOB#") => {
+                self.world.note("refused write", &keys[*index]);
             }
+            Err(_) => {}
         }
-        Ok(())
+        done
     }
 
     /// Whether a job may go from there to here.
@@ -125,44 +115,6 @@ impl StormyTable {
             false => Ok(()),
         }
     }
-
-    fn find(&self, query: &Query) -> Page {
-        let items = lock(&self.items);
-        let place = |item: &Item| match query.index {
-            Index::Primary => Some(item.key.clone()),
-            Index::Gsi1 => item.gsi1.clone(),
-            Index::Gsi2 => item.gsi2.clone(),
-        };
-        let wanted = |key: &Key| {
-            key.pk == query.partition
-                && match &query.sort {
-                    Sort::All => true,
-                    Sort::Prefix(prefix) => key.sk.starts_with(prefix),
-                    Sort::Between(from, to) => *from <= key.sk && key.sk <= *to,
-                }
-        };
-        let all = items.values().filter_map(|item| Some((place(item)?, item)));
-        let mut found: Vec<_> = all.filter(|(place, _)| wanted(place)).collect();
-        found.sort_by(|(a, one), (b, other)| (a, &one.key).cmp(&(b, &other.key)));
-        if query.descending {
-            found.reverse();
-        }
-        if let Some(after) = &query.after {
-            let last = (after.index.as_ref().unwrap_or(&after.key), &after.key);
-            let is_past = |place: &Key, item: &Item| match query.descending {
-                true => (place, &item.key) < last,
-                false => (place, &item.key) > last,
-            };
-            found.retain(|(place, item)| is_past(place, item));
-        }
-        let more = found.len() > query.limit;
-        found.truncate(query.limit);
-        let next = found.last().filter(|_| more).map(|(place, item)| Position {
-            key: item.key.clone(),
-            index: (query.index != Index::Primary).then(|| place.clone()),
-        });
-        Page { items: found.into_iter().map(|(_, item)| item.clone()).collect(), next }
-    }
 }
 
 /// A step, in a line of the history.
@@ -191,69 +143,36 @@ fn read(item: &Item) -> Job {
 impl Table for StormyTable {
     async fn get(&self, key: &Key) -> Result<Option<Item>, TableError> {
         self.weather().await?;
-        Ok(lock(&self.items).get(key).cloned())
+        self.items.get(key).await
     }
 
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Item>>, TableError> {
         self.weather().await?;
-        let items = lock(&self.items);
-        Ok(keys.iter().map(|key| items.get(key).cloned()).collect())
+        self.items.get_many(keys).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page, TableError> {
         self.weather().await?;
-        Ok(self.find(query))
+        self.items.query(query).await
     }
 
     async fn any_partition(&self, prefix: &str) -> Result<bool, TableError> {
         self.weather().await?;
-        Ok(lock(&self.items).keys().any(|key| key.pk.starts_with(prefix)))
+        self.items.any_partition(prefix).await
     }
 
     async fn write(&self, writes: Vec<Write>, _: Durability) -> Result<(), TableError> {
         self.weather().await?;
-        self.apply(writes)?;
+        self.apply(writes).await?;
         self.weather().await
     }
 
     async fn update(&self, key: Key, changes: Vec<Change>, condition: Condition) -> Result<Item, TableError> {
         self.weather().await?;
-        self.apply(vec![Write::Update(key.clone(), changes, condition)])?;
-        Ok(lock(&self.items)[&key].clone())
+        self.items.update(key, changes, condition).await
     }
 
     async fn health(&self) -> Result<(), TableError> {
-        Ok(())
-    }
-}
-
-/// Blobs in memory. Jobs here are small; only code lies in them.
-#[derive(Default)]
-pub(crate) struct MemoryBlobs(Mutex<BTreeMap<String, Bytes>>);
-
-impl MemoryBlobs {
-    pub(crate) fn keys(&self) -> BTreeSet<String> {
-        lock(&self.0).keys().cloned().collect()
-    }
-}
-
-#[async_trait]
-impl Blobs for MemoryBlobs {
-    async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
-        lock(&self.0).insert(key.to_owned(), bytes);
-        Ok(())
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        Ok(lock(&self.0).get(key).cloned())
-    }
-
-    async fn delete_prefix(&self, prefix: &str) -> Result<(), PortError> {
-        lock(&self.0).retain(|key, _| !key.starts_with(prefix));
-        Ok(())
-    }
-
-    async fn health(&self) -> Result<(), PortError> {
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConditionCheck, Delete, KeysAndAttributes, Put, ReturnValue, TransactWriteItem, Update,
 };
-use ports::table::MAX_WRITES;
+use ports::table::check_together;
 use ports::{
     Change, Condition, Durability, Index, Item, Key, Page, Position, Query, Table, TableError, Write,
 };
@@ -291,13 +291,7 @@ impl Table for DynamoDbTable {
     }
 
     async fn write(&self, mut writes: Vec<Write>, _durability: Durability) -> Result<(), TableError> {
-        if writes.is_empty() || writes.len() > MAX_WRITES {
-            return Err(TableError::Broken(format!("{} writes at once: 1 to {MAX_WRITES} go", writes.len())));
-        }
-        let mut keys = HashSet::new();
-        if let Some(twice) = writes.iter().map(Write::key).find(|key| !keys.insert(*key)) {
-            return Err(TableError::Broken(format!("two writes at once about one item, {twice:?}")));
-        }
+        check_together(&writes)?;
         if writes.len() > 1 || matches!(writes[0], Write::Check(..)) {
             return self.write_together(writes).await;
         }

@@ -3,7 +3,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod api;
-pub mod memory;
+pub mod held;
 pub mod style;
 
 use std::net::SocketAddr;
@@ -15,16 +15,17 @@ use serde_json::Value;
 use web::{Config, Parts, Secrets, Site, Tokens, Web};
 
 use api::{App, Shelf};
-use memory::{Hand, MemoryBlobs, MemoryTable};
+use held::HeldTable;
+use ports::memory::{ManualClock, MemoryBlobs};
 
 pub const SECRET: &str = "a secret that is long enough for anyone";
 
 /// A server on a port of its own; gone with the runtime of its test.
 pub struct Server {
     pub address: SocketAddr,
-    pub table: Arc<MemoryTable>,
+    pub table: Arc<HeldTable>,
     pub blobs: Arc<MemoryBlobs>,
-    pub clock: Arc<Hand>,
+    pub clock: Arc<ManualClock>,
     pub shelf: Arc<Shelf>,
     pub web: Web,
     client: reqwest::Client,
@@ -66,8 +67,8 @@ impl Server {
     }
 
     pub async fn with(config: Config) -> Self {
-        let (table, blobs) = (Arc::new(MemoryTable::default()), Arc::new(MemoryBlobs::default()));
-        let clock = Arc::new(Hand::at(1_700_000_000_000));
+        let (table, blobs) = (Arc::new(HeldTable::default()), Arc::new(MemoryBlobs::default()));
+        let clock = Arc::new(ManualClock::default());
         let secrets = Secrets::new(SECRET, []).unwrap();
         let web = Web::new(Parts {
             tokens: Tokens::new(&secrets, clock.clone()),

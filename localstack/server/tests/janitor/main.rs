@@ -1,133 +1,22 @@
 //! The janitor, with a clock that is moved by hand.
 #![allow(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
-use std::path::Path;
+mod earlier;
+mod home;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use app::functions::{FunctionChanges, NewFunction};
 use app::invocations::Invoked;
-use app::{NewUser, PageRequest, Quotas, Services, Store};
+use app::{PageRequest, Quotas, Services, Store};
 use async_trait::async_trait;
 use blobs::FileBlobs;
 use bytes::Bytes;
-use domain::function::{Checked, CodeFault, Handler, Module};
-use domain::job::Outcome;
-use domain::{ExecutionType, Function, FunctionId, Language, Logs, Settings, Timestamp, UserId};
-use ports::{Clock, Draft, Invocation, Parts, Runtime, RuntimeError};
-use sqlite::{Database, QueueConfig};
+use domain::{ExecutionType, Timestamp};
+use ports::{Clock, Parts};
 
-struct ManualClock(AtomicI64);
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// Answers each event with itself.
-struct Echo;
-
-#[async_trait]
-impl Runtime for Echo {
-    async fn check(&self, _: Draft<'_>) -> Result<Result<Checked, CodeFault>, RuntimeError> {
-        Ok(Ok(Checked { module: Module::Python, handler: Handler::default() }))
-    }
-
-    async fn deploy(&self, _: &Function) -> Result<Result<(), CodeFault>, RuntimeError> {
-        Ok(Ok(()))
-    }
-
-    async fn invoke(&self, invocation: Invocation) -> Result<Outcome, RuntimeError> {
-        let result = Ok(String::from_utf8(invocation.event.to_vec()).unwrap());
-        Ok(Outcome { result, logs: Logs::default(), duration: 0.1, cold_start: false })
-    }
-
-    async fn remove(&self, _: FunctionId) -> Result<(), RuntimeError> {
-        Ok(())
-    }
-
-    async fn health(&self) -> Result<String, RuntimeError> {
-        Ok("echo".into())
-    }
-}
-
-struct Home {
-    app: Arc<Services>,
-    store: Store,
-    clock: Arc<ManualClock>,
-    database: Database,
-    directory: tempfile::TempDir,
-}
-
-impl Home {
-    fn new() -> Self {
-        Self::with(Quotas::default())
-    }
-
-    fn with(quotas: Quotas) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let database = Database::open(directory.path()).unwrap();
-        let clock = Arc::new(ManualClock(AtomicI64::new(1_700_000_000_000)));
-        let parts = Parts {
-            table: database.table(),
-            blobs: Arc::new(FileBlobs::open(directory.path()).unwrap()),
-            queue: database.queue(QueueConfig::default()),
-            runtime: Arc::new(Echo),
-            clock: clock.clone(),
-        };
-        let config = app::Config { quotas, ..app::Config::default() };
-        let store = Store::new(parts.table.clone(), parts.blobs.clone());
-        Self { app: Arc::new(Services::new(parts, config)), store, clock, database, directory }
-    }
-
-    fn pass(&self, time: Duration) {
-        self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
-    }
-
-    async fn sweep(&self) {
-        while self.app.janitor.sweep().await.unwrap() {}
-    }
-
-    async fn user(&self) -> UserId {
-        let new = NewUser { username: "ada".into(), name: "Ada".into(), password: "password1".into() };
-        self.app.accounts.register("192.0.2.1", new).await.unwrap().id
-    }
-
-    async fn function(&self, owner: UserId, execution_type: ExecutionType) -> Function {
-        let workspace = self.app.workspaces.create(owner, "w", None).await.unwrap();
-        let new = NewFunction {
-            workspace_id: workspace.id,
-            name: "f".into(),
-            description: String::new(),
-            language: Language::Python,
-            code: "def handler(event): return event".into(),
-            execution_type,
-            endpoint: None,
-            public: false,
-            http_methods: None,
-            runtime_label: None,
-            settings: Settings::default(),
-        };
-        self.app.functions.create(owner, new).await.unwrap()
-    }
-
-    /// Every partition key in the table.
-    fn partitions(&self) -> Vec<String> {
-        self.database.close();
-        let file = self.directory.path().join("function-runner.db");
-        let connection = rusqlite::Connection::open(file).unwrap();
-        let mut statement = connection.prepare("SELECT pk FROM items ORDER BY pk").unwrap();
-        let keys = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        keys.map(|key| key.unwrap().split('#').next().unwrap().to_owned()).collect()
-    }
-}
-
-fn files_in(directory: &Path) -> usize {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { files_in(&entry.path()) } else { 1 }).sum()
-}
+use home::{Home, changes, files_in};
 
 #[tokio::test]
 async fn a_deleted_workspace_leaves_nothing_behind() {
@@ -175,7 +64,7 @@ async fn the_mark_of_a_deleted_workspace_outlives_its_functions() {
 /// Blobs of which one can't be removed.
 struct Stubborn {
     blobs: FileBlobs,
-    stuck: std::sync::atomic::AtomicBool,
+    stuck: AtomicBool,
 }
 
 #[async_trait]
@@ -209,13 +98,7 @@ async fn an_upload_that_can_not_be_removed_keeps_no_other_waiting() {
     let mut home = Home::new();
     let blobs = FileBlobs::open(home.directory.path()).unwrap();
     let blobs = Arc::new(Stubborn { blobs, stuck: true.into() });
-    let parts = Parts {
-        table: home.database.table(),
-        blobs: blobs.clone(),
-        queue: home.database.queue(QueueConfig::default()),
-        runtime: Arc::new(Echo),
-        clock: home.clock.clone(),
-    };
+    let parts = Parts { blobs: blobs.clone(), ..home.parts() };
     home.store = Store::new(parts.table.clone(), blobs.clone());
     home.app = Arc::new(Services::new(parts, app::Config::default()));
     let upload = async |name: String| {
@@ -308,10 +191,6 @@ async fn old_answers_to_idempotency_keys_are_removed() {
     assert!(blobs.get(&key(today)).await.unwrap().is_none());
 }
 
-fn changes(code: &str) -> FunctionChanges {
-    FunctionChanges { code: Some(code.to_owned()), ..FunctionChanges::default() }
-}
-
 #[tokio::test]
 async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
     let home = Home::with(Quotas { versions: 2, ..Quotas::default() });
@@ -353,111 +232,4 @@ async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
         &*home.app.functions.code(&home.app.functions.get(user, id).await.unwrap().current).await.unwrap(),
         code(4)
     );
-}
-
-#[tokio::test]
-async fn equal_code_of_an_earlier_release_stays_while_a_version_needs_it() {
-    let home = Home::with(Quotas { versions: 2, ..Quotas::default() });
-    let user = home.user().await;
-    let function = home.function(user, ExecutionType::Sync).await;
-    let id = function.id;
-    for n in 2..=3 {
-        home.app
-            .functions
-            .update(user, id, changes(&format!("def handler(event): return {n}")))
-            .await
-            .unwrap();
-    }
-    // Versions 1 and 3 of this function are in one place, as they would be where their code was equal.
-    let table = home.store.table().clone();
-    let mut item = table.get(&store::keys::version(id, 3)).await.unwrap().unwrap();
-    item.attributes.insert("code_key".into(), function.current.code_key.clone().into());
-    table
-        .write(vec![ports::Write::Put(item, ports::Condition::None)], ports::Durability::Crash)
-        .await
-        .unwrap();
-    home.pass(Duration::from_secs(21 * 60));
-    home.sweep().await;
-    assert!(home.store.version(id, 1).await.unwrap().is_none());
-    assert!(home.store.blobs().get(&function.current.code_key).await.unwrap().is_some());
-}
-
-#[tokio::test]
-async fn what_a_user_of_an_earlier_release_has_is_counted_once() {
-    let home = Home::with(Quotas { workspaces: 3, functions: 2, ..Quotas::default() });
-    let user = home.user().await;
-    let first = home.function(user, ExecutionType::Sync).await;
-    home.app.workspaces.create(user, "second", None).await.unwrap();
-    // As they were before there were quotas.
-    let table = home.store.table().clone();
-    let forget = || {
-        let gone = ports::Write::Delete(store::keys::quota(user), ports::Condition::None);
-        table.write(vec![gone], ports::Durability::Crash)
-    };
-    let counts = async || {
-        let item = table.get(&store::keys::quota(user)).await.unwrap().unwrap();
-        ["workspaces", "functions"].map(|name| item.attributes[name].as_i64().unwrap())
-    };
-    assert_eq!(counts().await, [2, 1]);
-    forget().await.unwrap();
-    home.app.workspaces.create(user, "third", None).await.unwrap();
-    assert_eq!(counts().await, [3, 1]);
-    let full = home.app.workspaces.create(user, "fourth", None).await.unwrap_err();
-    assert_eq!((full.code, full.kind), ("QUOTA_EXCEEDED", domain::Kind::Conflict));
-    forget().await.unwrap();
-    home.app.functions.delete(user, first.id).await.unwrap();
-    assert_eq!(counts().await, [3, 0]);
-    forget().await.unwrap();
-    home.app.workspaces.delete(user, first.workspace_id).await.unwrap();
-    assert_eq!(counts().await, [2, 0]);
-    home.app.workspaces.create(user, "fourth", None).await.unwrap();
-    forget().await.unwrap();
-    home.app.accounts.log_in("192.0.2.1", "ada", "password1").await.unwrap();
-    assert_eq!(counts().await, [3, 0], "before anything is made or deleted");
-}
-
-#[tokio::test]
-async fn a_function_of_an_earlier_release_keeps_its_name_from_others() {
-    let home = Home::new();
-    let user = home.user().await;
-    let function = home.function(user, ExecutionType::Sync).await;
-    let named = |name: &str| FunctionChanges { name: Some(name.to_owned()), ..FunctionChanges::default() };
-    home.app.functions.update(user, function.id, named("Straße")).await.unwrap();
-    // As it was when names were compared by their lower case, and before there were quotas.
-    let table = home.store.table();
-    let claim = |name: &str| store::keys::function_name(function.workspace_id, name);
-    let mut record = table.get(&store::keys::function(function.id)).await.unwrap().unwrap();
-    record.attributes.remove("name_key").unwrap();
-    let mut old = ports::Item::new(claim("straße"));
-    old.attributes.insert("function_id".into(), function.id.to_string().into());
-    let any = || ports::Condition::None;
-    let writes = vec![
-        ports::Write::Put(record, any()),
-        ports::Write::Put(old, any()),
-        ports::Write::Delete(claim("strasse"), any()),
-        ports::Write::Delete(store::keys::quota(user), any()),
-    ];
-    table.write(writes, ports::Durability::Crash).await.unwrap();
-    home.app.accounts.log_in("192.0.2.1", "ada", "password1").await.unwrap();
-
-    let new = |name: &str| NewFunction {
-        workspace_id: function.workspace_id,
-        name: name.into(),
-        description: String::new(),
-        language: Language::Python,
-        code: "def handler(event): return event".into(),
-        execution_type: ExecutionType::Sync,
-        endpoint: Some("other".into()),
-        public: false,
-        http_methods: None,
-        runtime_label: None,
-        settings: Settings::default(),
-    };
-    for name in ["STRASSE", "straße"] {
-        let taken = home.app.functions.create(user, new(name)).await.unwrap_err();
-        assert_eq!(taken.kind, domain::Kind::Conflict, "{name}: {taken}");
-    }
-    assert_eq!(home.app.functions.get(user, function.id).await.unwrap().name, "Straße");
-    home.app.functions.delete(user, function.id).await.unwrap();
-    home.app.functions.create(user, new("STRASSE")).await.unwrap();
 }
