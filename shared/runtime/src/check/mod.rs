@@ -131,12 +131,28 @@ pub fn guess(source: &str, readings: Option<&[Reading]>) -> Result<Checked, Code
         let handler = reading.handler.clone().unwrap_or_else(|| Ok(Handler::default()))?;
         return Ok(Checked { module: reading.module, handler });
     }
-    // Of two readings the one that gets further is the one that was meant.
-    let place = |reading: &&Reading| reading.fault.as_ref().map(|fault| (fault.line, fault.column));
+    // Of two readings the one that gets further is the one that was meant; but what is no script because it imports or
+    // exports is a module, as Node.js itself decides.
+    let is_module = readings.iter().any(|reading| stops_at_module_syntax(source, reading));
+    let place = |reading: &&Reading| {
+        let place = reading.fault.as_ref().map(|fault| (fault.line, fault.column));
+        (is_module && reading.module == Module::Esm, place)
+    };
     let furthest = readings.iter().rev().max_by_key(place);
     let reading = furthest.ok_or_else(|| at(source, 0, TOO_DEEP))?;
     let handler = reading.handler.clone().and_then(Result::ok).unwrap_or_default();
     Ok(Checked { module: reading.module, handler })
+}
+
+/// Whether this is a script up to where it imports or exports.
+fn stops_at_module_syntax(source: &str, reading: &Reading) -> bool {
+    let Some(fault) = reading.fault.as_ref().filter(|_| reading.module == Module::CommonJs) else {
+        return false;
+    };
+    let line = source.split('\n').nth(fault.line - 1).unwrap_or_default();
+    let rest = line.chars().skip(fault.column - 1);
+    let word: String = rest.take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '$')).collect();
+    matches!(word.as_str(), "import" | "export")
 }
 
 /// A refusal of the interpreter, for people.

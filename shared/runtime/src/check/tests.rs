@@ -28,6 +28,20 @@ fn fault(version: Version, source: &str) -> (usize, usize, String) {
 }
 
 #[test]
+fn what_no_parser_takes_is_a_module_where_a_script_stops_at_its_import_or_export() {
+    for (source, module) in [
+        ("<!-- x\nexport const a = 1;", Esm),
+        ("var f = () => { new.target }; export { f };", Esm),
+        ("import a from 'a';\nlet b;\nlet b;", Esm),
+        ("let b;\nlet b;", CommonJs),
+        ("x important;", CommonJs),
+        ("x exports;", CommonJs),
+    ] {
+        assert_eq!(found(NODE, source).map(|(module, _)| module), Ok(module), "{source}");
+    }
+}
+
+#[test]
 fn python_handlers() {
     let of_this_name = [
         "def handler(event): pass",
