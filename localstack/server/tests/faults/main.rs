@@ -144,6 +144,8 @@ where
             let second = keyed.second(&home).await;
             let again = second.scope(request(app.clone(), setting.clone()));
             let (again, ()) = tokio::join!(again, home.work(&app));
+            // A slow machine's may have queued its job when nobody looked any more.
+            home.work(&app).await;
             let again = again.unwrap_or_else(|error| panic!("{what}: the second try failed: {error}"));
             check(&app, &setting, again).await;
             home.sweep(&app).await;
