@@ -10,7 +10,8 @@ use sqlite::{Database, QueueConfig};
 use testkit::recorder::{Asked, record};
 use testkit::{Client, Server};
 
-use crate::operations::{Ids, operations};
+use crate::ids::Ids;
+use crate::operations::operations;
 use crate::platform::serve;
 
 /// The platform in this process, on ports that write down what is asked of them.
@@ -36,8 +37,7 @@ async fn a_route_does_no_more_than_it_declares() {
     let user = anyone.registered().await;
     for operation in operations().await {
         let ids = Ids::of(&user).await;
-        let by_key = operation.security.iter().any(|scheme| scheme == "workspace_key");
-        let client = if by_key { user.with_token(&user.key(&ids.workspace).await) } else { user.clone() };
+        let client = operation.caller(&user, &ids).await;
         asked.take();
         operation.call(&client, &ids).await;
         let did = asked.take();

@@ -28,7 +28,7 @@ pub struct FunctionCreate {
     /// The language and its version; `Python 3.12` by default.
     runtime: Option<RuntimeLabel>,
     /// The source in Base64: at most 1 MiB, with a handler. Line breaks and missing padding don't matter.
-    #[schema(max_length = 1500000)]
+    #[schema(max_length = 1500000, examples("ZGVmIGhhbmRsZXIoZXZlbnQpOgogICAgcmV0dXJuIGV2ZW50Cg=="))]
     code: String,
     /// Memory in MiB; 256 by default.
     #[schema(minimum = 128, maximum = 1024, default = 256)]

@@ -154,3 +154,25 @@ async fn nobody_but_a_trusted_proxy_says_where_callers_are() {
     let shown = user.send(request).await.expect(200);
     assert_eq!(shown["invocationUrl"], format!("{}{}", Server::shared().url(), url(&function)));
 }
+
+/// The routes of the published document.
+#[tokio::test]
+async fn every_route_of_the_document_is_there() {
+    let document = Server::shared().anyone().get("/openapi.json").await.expect(200);
+    for (method, path) in [
+        ("POST", "/api/workspaces"),
+        ("GET", "/api/workspaces"),
+        ("GET", "/api/workspaces/{id}"),
+        ("PATCH", "/api/workspaces/{id}"),
+        ("DELETE", "/api/workspaces/{id}"),
+        ("POST", "/api/workspaces/{ws_id}/functions"),
+        ("GET", "/api/workspaces/{ws_id}/functions"),
+        ("GET", "/api/workspaces/{ws_id}/functions/{fn_id}"),
+        ("PATCH", "/api/workspaces/{ws_id}/functions/{fn_id}"),
+        ("DELETE", "/api/workspaces/{ws_id}/functions/{fn_id}"),
+        ("GET", "/api/workspaces/{ws_id}/functions/{fn_id}/logs"),
+    ] {
+        let operation = &document["paths"][path][method.to_lowercase()];
+        assert!(operation["operationId"].is_string(), "{method} {path} is not there");
+    }
+}

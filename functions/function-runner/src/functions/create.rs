@@ -23,7 +23,7 @@ pub struct FunctionCreate {
     /// The language.
     runtime: Runtime,
     /// The source: at most 1 MiB, with a handler.
-    #[schema(max_length = 1048576)]
+    #[schema(max_length = 1048576, examples("def handler(event):\n    return event\n"))]
     code: String,
     /// `SYNC` (the default) runs the function at once and answers its result; `ASYNC` queues a job.
     execution_type: Option<ExecutionType>,

@@ -142,3 +142,45 @@ async fn head_is_get_without_a_body() {
     let answer = anyone.send(anyone.request(Method::HEAD, "/health")).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
 }
+
+/// The 23 routes of the published document, and those that decisions.md adds.
+#[tokio::test]
+async fn every_route_of_the_document_is_there() {
+    let document = Server::shared().anyone().get("/openapi.json").await.expect(200);
+    for (method, path) in [
+        ("POST", "/users/register"),
+        ("POST", "/users/login"),
+        ("GET", "/users/me"),
+        ("GET", "/workspaces/"),
+        ("POST", "/workspaces/"),
+        ("GET", "/workspaces/{workspace_id}"),
+        ("PUT", "/workspaces/{workspace_id}"),
+        ("DELETE", "/workspaces/{workspace_id}"),
+        ("POST", "/workspaces/{workspace_id}/auth-keys"),
+        ("GET", "/workspaces/{workspace_id}/auth-keys"),
+        ("DELETE", "/workspaces/{workspace_id}/auth-keys/{key_id}"),
+        ("GET", "/workspaces/{workspace_id}/metrics"),
+        ("GET", "/workspaces/{workspace_id}/functions"),
+        ("GET", "/functions/"),
+        ("POST", "/functions/"),
+        ("GET", "/functions/{function_id}"),
+        ("PUT", "/functions/{function_id}"),
+        ("DELETE", "/functions/{function_id}"),
+        ("POST", "/functions/{function_id}/invoke"),
+        ("POST", "/functions/{function_id}/invoke/workspace"),
+        ("GET", "/functions/{function_id}/jobs"),
+        ("GET", "/functions/{function_id}/metrics"),
+        ("GET", "/functions/{function_id}/versions"),
+        ("POST", "/functions/{function_id}/rollback"),
+        ("GET", "/jobs/{id}"),
+        ("POST", "/jobs/{id}/cancel"),
+        ("POST", "/jobs/{id}/retry"),
+        ("GET", "/"),
+        ("GET", "/health"),
+        ("GET", "/run/{workspace_id}/{endpoint}"),
+        ("POST", "/run/{workspace_id}/{endpoint}"),
+    ] {
+        let operation = &document["paths"][path][method.to_lowercase()];
+        assert!(operation["operationId"].is_string(), "{method} {path} is not there");
+    }
+}
