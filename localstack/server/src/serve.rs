@@ -10,6 +10,7 @@ use app::janitor::Scope;
 use blobs::FileBlobs;
 use pool::{Pool, PoolConfig};
 use ports::clock::SystemClock;
+use ports::connections::NoConnections;
 use ports::{Clock, Parts};
 use sandbox::{SandboxChoice, SandboxKind};
 use sqlite::{Database, OpenError, QueueConfig};
@@ -160,6 +161,7 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
         blobs: blobs.clone(),
         queue: database.queue(QueueConfig { max_inflight_per_workspace: config.function_concurrency }),
         runtime: pool.clone(),
+        connections: Arc::new(NoConnections),
         clock: clock.clone(),
     };
     let web = Web::new(web::Parts {

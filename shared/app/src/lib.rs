@@ -24,6 +24,7 @@ mod random;
 pub mod request;
 pub mod run_logs;
 mod runs;
+pub mod sockets;
 mod triggers;
 pub mod worker;
 mod workspaces;
@@ -49,6 +50,7 @@ use random::Random;
 pub use random::{Entropy, SystemEntropy};
 pub use run_logs::RunLogs;
 use runs::Runs;
+pub use sockets::Sockets;
 pub use store::metrics::Series;
 pub use store::{Listed, PageRequest, Store};
 pub use triggers::{Bearer, Triggered, Triggers};
@@ -75,6 +77,8 @@ pub struct Services {
     pub run_logs: Arc<RunLogs>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Pushing to open sockets.
+    pub sockets: Arc<Sockets>,
     /// Whether all parts answer.
     pub health: Arc<Health>,
     /// What is done with queued jobs.
@@ -93,7 +97,7 @@ impl Services {
 
     /// The services on these parts, their ids, leases and secrets made of what `entropy` gives.
     pub fn with_entropy(parts: Parts, config: Config, entropy: Arc<dyn Entropy>) -> Self {
-        let Parts { table, blobs, queue, runtime, clock } = parts;
+        let Parts { table, blobs, queue, runtime, connections, clock } = parts;
         let (store, random) = (Store::new(table, blobs), Random(entropy));
         let background = Background::default();
         let accounts = Arc::new(Accounts {
@@ -167,6 +171,7 @@ impl Services {
             runs: runs.clone(),
             background: background.clone(),
         };
+        let sockets = Sockets::new(store.clone(), connections, clock.clone());
         let janitor = Janitor { store: store.clone(), runtime: runtime.clone(), clock, runs };
         Self {
             accounts,
@@ -178,6 +183,7 @@ impl Services {
             run_logs: Arc::new(RunLogs { store: store.clone(), functions: functions.clone() }),
             functions,
             metrics: Arc::new(metrics),
+            sockets: Arc::new(sockets),
             health: Arc::new(Health { store, queue, runtime }),
             worker: Arc::new(worker),
             janitor: Arc::new(janitor),

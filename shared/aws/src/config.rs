@@ -27,6 +27,8 @@ pub struct Config {
     pub function_name_prefix: Option<String>,
     /// `EXECUTION_ROLE_ARN`: the role that user code runs as. It has no permissions.
     pub execution_role_arn: Option<String>,
+    /// `CONNECTIONS_URL`: the stage of the WebSocket API, as its management API is called; absent where there is none.
+    pub connections_url: Option<String>,
     /// `TOKEN_SECRET_ID`: the secret in Secrets Manager that tokens are signed with.
     pub token_secret_id: Option<String>,
     /// `PUBLIC_URL`: where callers reach the platform, if requests don't tell: behind a CDN that sends another `Host`.
@@ -108,6 +110,7 @@ impl Config {
             dlq_url: read("DLQ_URL"),
             function_name_prefix: read("FUNCTION_NAME_PREFIX"),
             execution_role_arn: read("EXECUTION_ROLE_ARN"),
+            connections_url: read("CONNECTIONS_URL"),
             token_secret_id: read("TOKEN_SECRET_ID"),
             public_url: read("PUBLIC_URL"),
             environment: read("ENVIRONMENT"),
@@ -167,12 +170,19 @@ impl Clients {
             runtime: Arc::new(Absent),
             blobs: Arc::new(Absent),
             queue: Arc::new(Absent),
+            connections: Arc::new(ports::connections::NoConnections),
             clock: Arc::new(ports::clock::SystemClock),
         })
     }
 
     /// All the ports: what a process that runs jobs needs.
-    #[cfg(all(feature = "dynamodb", feature = "s3", feature = "sqs", feature = "lambda"))]
+    #[cfg(all(
+        feature = "connections",
+        feature = "dynamodb",
+        feature = "lambda",
+        feature = "s3",
+        feature = "sqs"
+    ))]
     pub fn parts(&self) -> Result<ports::Parts, ConfigError> {
         use std::sync::Arc;
         let blobs: Arc<dyn ports::Blobs> = Arc::new(self.blobs()?);
@@ -181,8 +191,18 @@ impl Clients {
             runtime: Arc::new(self.runtime(blobs.clone())?),
             blobs,
             queue: Arc::new(self.queue()?),
+            connections: self.connections(),
             clock: Arc::new(ports::clock::SystemClock),
         })
+    }
+
+    /// The open WebSockets: none without `CONNECTIONS_URL`.
+    #[cfg(feature = "connections")]
+    pub fn connections(&self) -> std::sync::Arc<dyn ports::Connections> {
+        match &self.config.connections_url {
+            Some(url) => std::sync::Arc::new(crate::ApiGatewayConnections::new(&self.sdk, url)),
+            None => std::sync::Arc::new(ports::connections::NoConnections),
+        }
     }
 
     /// The table. Needs `TABLE_NAME`.

@@ -1,5 +1,5 @@
 //! The ports on AWS: [`Table`](ports::Table) on DynamoDB, [`Blobs`](ports::Blobs) on S3, [`Queue`](ports::Queue) on
-//! SQS, [`Runtime`](ports::Runtime) on Lambda.
+//! SQS, [`Runtime`](ports::Runtime) on Lambda, [`Connections`](ports::Connections) on API Gateway.
 //!
 //! A `main` reads [`Config`] once, makes [`Clients`] once, and asks it for the adapters that it needs. One cargo feature
 //! per service, so that a route that only needs the table links no other SDK.
@@ -7,6 +7,8 @@
 #[cfg(feature = "serve")]
 mod absent;
 pub mod config;
+#[cfg(feature = "connections")]
+pub mod connections;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
 #[cfg(feature = "lambda")]
@@ -25,6 +27,8 @@ pub mod sqs;
 mod warm;
 
 pub use config::{Clients, Config, ConfigError};
+#[cfg(feature = "connections")]
+pub use connections::ApiGatewayConnections;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDbTable;
 #[cfg(feature = "lambda")]

@@ -1,10 +1,11 @@
-//! What the platform needs of the world, as five traits. The adapters are `shared/aws` (DynamoDB, S3, SQS, Lambda) and
+//! What the platform needs of the world, as six traits. The adapters are `shared/aws` (DynamoDB, S3, SQS, Lambda) and
 //! `localstack` (SQLite, files, SQLite, processes); both pass the suite in [`conformance`].
 
 pub mod blobs;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod connections;
 #[cfg(feature = "memory")]
 pub mod memory;
 pub mod queue;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use blobs::Blobs;
 pub use clock::Clock;
+pub use connections::{Close, ConnectionError, ConnectionId, Connections};
 pub use queue::{Delivery, Message, Queue};
 pub use runtime::{Draft, Invocation, Runtime, RuntimeError};
 pub use table::{
@@ -33,6 +35,8 @@ pub struct Parts {
     pub queue: Arc<dyn Queue>,
     /// What runs user code.
     pub runtime: Arc<dyn Runtime>,
+    /// Open WebSockets.
+    pub connections: Arc<dyn Connections>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,6 +1,6 @@
 //! Parts in memory, for tests: what they hold is gone with them. They pass the conformance suite like every adapter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,10 +10,11 @@ use bytes::Bytes;
 use domain::Timestamp;
 
 use crate::blobs::is_valid_key;
+use crate::connections::MAX_MESSAGE;
 use crate::table::{MAX_ITEM, check_together};
 use crate::{
-    Blobs, Change, Clock, Condition, Durability, Index, Item, Key, Page, PortError, Position, Query, Sort,
-    Table, TableError, Write,
+    Blobs, Change, Clock, Close, Condition, ConnectionError, ConnectionId, Connections, Durability, Index,
+    Item, Key, Page, PortError, Position, Query, Sort, Table, TableError, Write,
 };
 
 /// A table. Its futures are ready at once.
@@ -171,6 +172,58 @@ impl Blobs for MemoryBlobs {
     }
 
     async fn health(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+/// Open sockets, with what was sent to them.
+#[derive(Default)]
+pub struct MemoryConnections(Mutex<HashMap<ConnectionId, Socket>>);
+
+#[derive(Default)]
+struct Socket {
+    sent: VecDeque<String>,
+    closed: Option<Close>,
+}
+
+impl MemoryConnections {
+    /// Opens one.
+    pub fn open(&self, id: ConnectionId) {
+        lock(&self.0).insert(id, Socket::default());
+    }
+
+    /// The next message that was sent to it and has not been taken yet.
+    pub fn next(&self, id: &ConnectionId) -> Option<String> {
+        lock(&self.0).get_mut(id)?.sent.pop_front()
+    }
+
+    /// How it was closed.
+    pub fn closed(&self, id: &ConnectionId) -> Option<Close> {
+        lock(&self.0).get(id)?.closed.clone()
+    }
+
+    /// Ends it from the other side.
+    pub fn hang_up(&self, id: &ConnectionId) {
+        lock(&self.0).remove(id);
+    }
+}
+
+#[async_trait]
+impl Connections for MemoryConnections {
+    async fn send(&self, id: &ConnectionId, message: &str) -> Result<(), ConnectionError> {
+        if message.len() > MAX_MESSAGE {
+            return Err(ConnectionError::TooLarge);
+        }
+        let mut sockets = lock(&self.0);
+        let open = sockets.get_mut(id).filter(|socket| socket.closed.is_none());
+        open.ok_or(ConnectionError::Gone)?.sent.push_back(message.to_owned());
+        Ok(())
+    }
+
+    async fn close(&self, id: &ConnectionId, close: &Close) -> Result<(), ConnectionError> {
+        if let Some(socket) = lock(&self.0).get_mut(id) {
+            socket.closed.get_or_insert_with(|| close.clone());
+        }
         Ok(())
     }
 }

@@ -29,6 +29,7 @@
 //! | how much of everything a user has | `USER#id` / `QUOTA` |
 //! | what a delete left to sweep by now (janitor) | `SWEEP` / up to `time` |
 //! | blobs that no record names by now (janitor) | `UPLOAD#shard` / up to `time` |
+//! | an open socket; the sockets that listen to a topic | `CONNECTION#id` / `META`; `TOPIC#…` / `id` |
 //! | an answer given before | `IDEMPOTENCY#caller` / `key` (kept by `web`) |
 //!
 //! Partition keys spread: nothing but the janitor's small partitions is shared between tenants. Times in keys have
@@ -37,8 +38,10 @@
 use domain::job::JobStatus;
 use domain::text::name_key;
 use domain::{ApiKeyId, FunctionId, JobId, KeyId, Timestamp, UserId, WorkspaceId};
-use ports::{Key, Sort};
+use ports::{ConnectionId, Key, Sort};
 use uuid::Uuid;
+
+use crate::connections::Topic;
 
 /// Over how many partitions the counters of one function or workspace, and the janitor's dues, are spread. DynamoDB
 /// takes about 1,000 writes a second per partition; a reader asks all of them.
@@ -272,6 +275,21 @@ pub fn upload(id: Uuid, due: Timestamp) -> Key {
 /// A shard of those notes.
 pub fn upload_partition(shard: u64) -> String {
     format!("UPLOAD#{shard}")
+}
+
+/// An open socket's record.
+pub fn connection(id: &ConnectionId) -> Key {
+    Key::new(format!("CONNECTION#{id}"), META)
+}
+
+/// Where the sockets are noted that listen to a topic.
+pub fn topic_partition(topic: &Topic) -> String {
+    format!("TOPIC#{topic}")
+}
+
+/// The note that a socket listens to a topic.
+pub fn listener(topic: &Topic, id: &ConnectionId) -> Key {
+    Key::new(topic_partition(topic), &id.0)
 }
 
 /// Of a partition whose sort keys begin with a time: all up to that time, it included.

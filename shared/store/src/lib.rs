@@ -4,6 +4,7 @@
 //! whatever is stored.
 
 pub mod api_keys;
+pub mod connections;
 pub mod ended;
 pub mod functions;
 mod items;

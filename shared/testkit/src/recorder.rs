@@ -10,8 +10,9 @@ use domain::function::{Checked, CodeFault};
 use domain::job::Outcome;
 use domain::{Function, FunctionId};
 use ports::{
-    Blobs, Change, Condition, Delivery, Draft, Durability, Invocation, Item, Key, Message, Page, Parts,
-    PortError, Query, Queue, Runtime, RuntimeError, Table, TableError, Write,
+    Blobs, Change, Close, Condition, ConnectionError, ConnectionId, Connections, Delivery, Draft, Durability,
+    Invocation, Item, Key, Message, Page, Parts, PortError, Query, Queue, Runtime, RuntimeError, Table,
+    TableError, Write,
 };
 
 /// What has been asked since the last look.
@@ -37,6 +38,7 @@ pub fn record(parts: Parts) -> (Parts, Asked) {
         blobs: Arc::new(Recorded { port: parts.blobs, asked: asked.clone() }),
         queue: Arc::new(Recorded { port: parts.queue, asked: asked.clone() }),
         runtime: Arc::new(Recorded { port: parts.runtime, asked: asked.clone() }),
+        connections: Arc::new(Recorded { port: parts.connections, asked: asked.clone() }),
         clock: parts.clock,
     };
     (recorded, asked)
@@ -180,5 +182,18 @@ impl Runtime for Recorded<dyn Runtime> {
     async fn health(&self) -> Result<String, RuntimeError> {
         self.asked.note("runtime:read");
         self.port.health().await
+    }
+}
+
+#[async_trait]
+impl Connections for Recorded<dyn Connections> {
+    async fn send(&self, id: &ConnectionId, message: &str) -> Result<(), ConnectionError> {
+        self.asked.note("connections:send");
+        self.port.send(id, message).await
+    }
+
+    async fn close(&self, id: &ConnectionId, close: &Close) -> Result<(), ConnectionError> {
+        self.asked.note("connections:send");
+        self.port.close(id, close).await
     }
 }

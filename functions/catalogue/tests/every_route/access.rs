@@ -6,6 +6,7 @@ use blobs::FileBlobs;
 use pool::{Pool, PoolConfig};
 use ports::Parts;
 use ports::clock::SystemClock;
+use ports::connections::NoConnections;
 use sqlite::{Database, QueueConfig};
 use testkit::recorder::{Asked, record};
 use testkit::{Client, Server};
@@ -25,6 +26,7 @@ async fn recorded(data: &std::path::Path) -> (Client, Asked, Database) {
         blobs,
         queue: database.queue(QueueConfig::default()),
         runtime: pool,
+        connections: Arc::new(NoConnections),
         clock: Arc::new(SystemClock),
     });
     (serve(parts, app::Config::default()).await, asked, database)

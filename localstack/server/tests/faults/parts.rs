@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use blobs::FileBlobs;
 use bytes::Bytes;
 use domain::Timestamp;
+use ports::connections::NoConnections;
 use ports::memory::ManualClock;
 use ports::{
     Blobs, Change, Clock, Condition, Delivery, Durability, Item, Key, Message, Page, Parts, PortError, Query,
@@ -196,6 +197,7 @@ impl Home {
             blobs: Arc::new(Mortal { port: self.blobs.clone(), faults: faults.clone() }),
             queue: Arc::new(Mortal { port: self.queue.clone(), faults }),
             runtime: self.runtime.clone(),
+            connections: Arc::new(NoConnections),
             clock: self.clock.clone(),
         };
         Arc::new(Services::new(parts, app::Config::default()))

@@ -9,6 +9,7 @@ use app::{NewUser, Quotas, Services, Store};
 use blobs::FileBlobs;
 use domain::{ExecutionType, Function, UserId};
 use ports::Parts;
+use ports::connections::NoConnections;
 use ports::memory::ManualClock;
 use sqlite::{Database, QueueConfig};
 use testkit::{Echo, new_function};
@@ -76,6 +77,7 @@ fn parts(database: &Database, directory: &tempfile::TempDir, clock: &Arc<ManualC
         blobs: Arc::new(FileBlobs::open(directory.path()).unwrap()),
         queue: database.queue(QueueConfig::default()),
         runtime: Arc::new(Echo::default()),
+        connections: Arc::new(NoConnections),
         clock: clock.clone(),
     }
 }

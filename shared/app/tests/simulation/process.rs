@@ -6,6 +6,7 @@ use std::time::Duration;
 use app::janitor::Scope;
 use app::worker::Disposition;
 use app::{Config, Services};
+use ports::connections::NoConnections;
 use ports::memory::MemoryBlobs;
 use ports::{Clock, Parts, Queue};
 use tokio::task::JoinSet;
@@ -45,6 +46,7 @@ impl Process {
             blobs: outside.blobs.clone(),
             queue: outside.queue.clone(),
             runtime: Arc::new(runtime),
+            connections: Arc::new(NoConnections),
             clock: clock.clone(),
         };
         // Elsewhere than on one machine, SYNC runs that may outlast the gateway go through the queue.

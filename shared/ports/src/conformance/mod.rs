@@ -1,4 +1,4 @@
-//! The suite that every adapter passes: [`table`], [`queue`], [`blobs`]. Each runs all the named cases of its port and
+//! The suite that every adapter passes: [`table`], [`queue`], [`blobs`], [`connections`]. Each runs all the named cases of its port and
 //! panics at the end with every case that failed; `*_cases` gives them one by one.
 //!
 //! Table and blob cases keep to keys of their own, so they may share a store with anything. Queue cases need a queue
@@ -13,12 +13,14 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::{Blobs, Queue, Table};
+use crate::{Blobs, Connections, Queue, Table};
 
 mod blobs;
+mod connections;
 mod queue;
 mod table;
 
+pub use connections::{Client, Clients};
 pub use queue::QueueOptions;
 
 /// One named case, to be run on an `S` (such as `&dyn Table`).
@@ -65,6 +67,11 @@ pub fn blobs_cases<'a>() -> Vec<Case<'a, &'a dyn Blobs>> {
     blobs::cases()
 }
 
+/// Every case of [`Connections`].
+pub fn connections_cases<'a>() -> Vec<Case<'a, (&'a dyn Connections, &'a dyn Clients)>> {
+    connections::cases()
+}
+
 /// Runs all of [`table_cases`].
 pub async fn table(table: &dyn Table) {
     run_all(table_cases(), table).await;
@@ -78,6 +85,11 @@ pub async fn queue(queue: &dyn Queue, options: QueueOptions) {
 /// Runs all of [`blobs_cases`].
 pub async fn blobs(blobs: &dyn Blobs) {
     run_all(blobs_cases(), blobs).await;
+}
+
+/// Runs all of [`connections_cases`].
+pub async fn connections(connections: &dyn Connections, clients: &dyn Clients) {
+    run_all(connections_cases(), (connections, clients)).await;
 }
 
 async fn run_all<'a, S: Copy + 'a>(cases: Vec<Case<'a, S>>, subject: S) {
