@@ -37,12 +37,12 @@ async fn one(worker: &Worker, queue: &dyn Queue, record: SqsMessage) -> Option<B
 async fn settle(worker: &Worker, queue: &dyn Queue, body: &str, receipt: &str) -> Result<bool, PortError> {
     let message = aws::sqs::message_from_body(body)?;
     let disposition = worker.work(&message).await.unwrap_or_else(|error| {
-        warn!(job = %message.job_id, %error, "the platform failed before the job started");
+        warn!(job = %message.id, %error, "the platform failed before the job started");
         Disposition::Release(Duration::from_secs(1))
     });
     match disposition {
         Disposition::Ack => Ok(false),
         Disposition::Release(after) => queue.release(receipt, after).await.map(|()| true),
-        Disposition::Bury => queue.bury(receipt, &message).await.map(|()| false),
+        Disposition::DeadLetter => queue.dead_letter(receipt, &message).await.map(|()| false),
     }
 }

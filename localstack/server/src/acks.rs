@@ -56,7 +56,7 @@ mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
-    use domain::{JobId, WorkspaceId};
+    use domain::{JobId, JobKind, WorkspaceId};
     use futures::future::join_all;
     use ports::{Delivery, Message};
     use sqlite::{Database, QueueConfig, SqliteQueue};
@@ -76,9 +76,12 @@ mod tests {
     }
 
     async fn send_and_receive(queue: &SqliteQueue, count: u64) -> Vec<Delivery> {
-        let workspace_id = WorkspaceId::from_random([1; 16]);
+        let tenant = WorkspaceId::from_random([1; 16]);
         for job in 0..count {
-            queue.send(&Message { job_id: JobId(job), workspace_id }, Duration::ZERO).await.expect("send");
+            queue
+                .send(&Message { kind: JobKind::Function, id: JobId(job), tenant }, Duration::ZERO)
+                .await
+                .expect("send");
         }
         received(queue).await
     }

@@ -76,7 +76,7 @@ pub(crate) async fn work(
                 },
             };
             let workers = workers.clone();
-            let span = info_span!("job", job = %delivery.message.job_id);
+            let span = info_span!("job", job = %delivery.message.id);
             jobs.spawn(
                 async move {
                     workers.work_on(delivery).await;
@@ -93,7 +93,7 @@ pub(crate) async fn work(
 impl Workers {
     async fn work_on(&self, delivery: Delivery) {
         let Delivery { message, receipt, .. } = delivery;
-        let in_hand = self.turns.take(message.workspace_id, self.pool.is_shared());
+        let in_hand = self.turns.take(message.tenant, self.pool.is_shared());
         let turn = if in_hand.waits { self.turns.begin().await } else { None };
         let mut work = pin!(self.worker.work(&message));
         let (worked, turn) = match timeout(TURN, &mut work).await {
@@ -115,7 +115,9 @@ impl Workers {
                 Disposition::Release(after) => {
                     until_settled(stopping, || queue.release(&receipt, after)).await
                 }
-                Disposition::Bury => until_settled(stopping, || queue.bury(&receipt, &message)).await,
+                Disposition::DeadLetter => {
+                    until_settled(stopping, || queue.dead_letter(&receipt, &message)).await
+                }
             }
         };
         let rested = async {

@@ -95,7 +95,7 @@ impl Lanes {
     ) -> Result<()> {
         messages::insert(connection, self.next_id, message, visible_at)?;
         self.next_id += 1;
-        self.show(message.workspace_id, visible_at, now);
+        self.show(message.tenant, visible_at, now);
         Ok(())
     }
 
@@ -143,8 +143,9 @@ impl Lanes {
                     self.place(workspace, now);
                     return Ok(Some(Delivery {
                         message: Message {
-                            job_id: JobId(first.job.cast_unsigned()),
-                            workspace_id: workspace,
+                            kind: first.kind,
+                            id: JobId(first.job.cast_unsigned()),
+                            tenant: workspace,
                         },
                         receipt: receipt.text(),
                         receives: receipt.receives,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::{JobId, WorkspaceId};
+use domain::{JobId, JobKind, WorkspaceId};
 use ports::Message;
 use ports::queue::MAX_RECEIVES;
 use proptest::collection::vec;
@@ -48,7 +48,7 @@ struct Model {
 
 impl Model {
     fn held(&self, workspace: WorkspaceId) -> usize {
-        self.messages.iter().filter(|known| known.held && known.message.workspace_id == workspace).count()
+        self.messages.iter().filter(|known| known.held && known.message.tenant == workspace).count()
     }
 
     /// Ends holds, and buries what has been delivered too often and could be delivered now.
@@ -65,17 +65,17 @@ impl Model {
         order.sort_by_key(|n| self.messages[*n].visible_at);
         for n in order {
             let known = &self.messages[n];
-            let workspace = known.message.workspace_id;
+            let workspace = known.message.tenant;
             let deliverable = !known.held && known.visible_at <= self.now && known.receives < MAX_RECEIVES;
             if deliverable && self.held(workspace) < CAP {
-                ready.entry(workspace).or_insert(known.message.job_id);
+                ready.entry(workspace).or_insert(known.message.id);
             }
         }
         ready
     }
 
     fn settle(&mut self, receipt: Receipt, job: JobId, how: Settlement) {
-        let Some(n) = self.messages.iter().position(|known| known.message.job_id == job) else { return };
+        let Some(n) = self.messages.iter().position(|known| known.message.id == job) else { return };
         let known = &mut self.messages[n];
         if known.receives != receipt.receives {
             return;
@@ -134,8 +134,8 @@ proptest! {
             match op {
                 Op::Send(workspace, delay) => {
                     sent += 1;
-                    let workspace_id = WorkspaceId::from_random([workspace; 16]);
-                    let message = Message { job_id: JobId(sent), workspace_id };
+                    let tenant = WorkspaceId::from_random([workspace; 16]);
+                    let message = Message { kind: JobKind::Function, id: JobId(sent), tenant };
                     let visible_at = model.now + delay;
                     lanes.send(&connection, &message, visible_at, model.now).expect("send");
                     model.messages.push(Known { message, visible_at, receives: 0, held: false });
@@ -148,9 +148,9 @@ proptest! {
                     match lanes.claim(&connection, model.now, until, CAP).expect("claim") {
                         None => prop_assert!(ready.is_empty(), "{ready:?} could have been delivered"),
                         Some(delivery) => {
-                            let job = delivery.message.job_id;
-                            prop_assert_eq!(ready.get(&delivery.message.workspace_id), Some(&job));
-                            let known = model.messages.iter_mut().find(|known| known.message.job_id == job);
+                            let job = delivery.message.id;
+                            prop_assert_eq!(ready.get(&delivery.message.tenant), Some(&job));
+                            let known = model.messages.iter_mut().find(|known| known.message.id == job);
                             let known = known.expect("it is ready");
                             known.receives += 1;
                             known.held = true;

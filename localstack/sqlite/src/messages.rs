@@ -1,6 +1,6 @@
 //! The queue's messages as rows. Times are in milliseconds since the epoch.
 
-use domain::WorkspaceId;
+use domain::{JobKind, WorkspaceId};
 use ports::Message;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use uuid::Uuid;
@@ -15,18 +15,18 @@ const NEXT_WORKSPACE: &str = "SELECT workspace, visible_at FROM messages WHERE h
     ORDER BY workspace, visible_at LIMIT 1";
 const CLAMP: &str =
     "UPDATE messages SET visible_at = ?3 WHERE workspace = ?1 AND held = 0 AND visible_at > ?2";
-const INSERT: &str = "INSERT INTO messages (id, workspace, job, visible_at, receives, held)
-    VALUES (?1, ?2, ?3, ?4, 0, 0)";
+const INSERT: &str = "INSERT INTO messages (id, workspace, job, visible_at, receives, held, kind)
+    VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)";
 const FIRST_WAITING: &str =
-    "SELECT id, job, visible_at, receives FROM messages WHERE workspace = ?1 AND held = 0
+    "SELECT id, job, visible_at, receives, kind FROM messages WHERE workspace = ?1 AND held = 0
     ORDER BY visible_at, id LIMIT 1";
 const HOLD: &str = "UPDATE messages SET held = 1, visible_at = ?2, receives = receives + 1 WHERE id = ?1";
 const SHOW: &str = "UPDATE messages SET held = 0, visible_at = ?2 WHERE id = ?1";
 const UNDO: &str = "UPDATE messages SET held = 0, visible_at = ?2, receives = receives - 1 WHERE id = ?1";
 const IS_WAITING: &str = "SELECT 1 FROM messages WHERE id = ?1 AND receives = ?2 AND held = 0";
 const DELETE: &str = "DELETE FROM messages WHERE id = ?1";
-const KEEP_DEAD: &str = "INSERT INTO dead_letters (id, workspace, job, receives, died_at)
-    SELECT id, workspace, job, receives, ?2 FROM messages WHERE id = ?1";
+const KEEP_DEAD: &str = "INSERT INTO dead_letters (id, workspace, job, receives, died_at, kind)
+    SELECT id, workspace, job, receives, ?2, kind FROM messages WHERE id = ?1";
 const FORGET_DEAD: &str = "DELETE FROM dead_letters
     WHERE id IN (SELECT id FROM dead_letters WHERE died_at < ?1 LIMIT ?2)";
 
@@ -60,6 +60,7 @@ pub(super) struct Held {
 /// The first waiting message of a workspace.
 pub(super) struct Waiting {
     pub(super) id: i64,
+    pub(super) kind: JobKind,
     pub(super) job: i64,
     pub(super) visible_at: i64,
     pub(super) receives: u32,
@@ -99,14 +100,20 @@ pub(super) fn clamp(connection: &Connection, workspace: WorkspaceId, latest: i64
 }
 
 pub(super) fn insert(connection: &Connection, id: i64, message: &Message, visible_at: i64) -> Result<()> {
-    let Message { job_id, workspace_id } = message;
-    let values = params![id, workspace_id.0.as_bytes(), job_id.0.cast_signed(), visible_at];
+    let Message { kind, id: job, tenant } = message;
+    let values = params![id, tenant.0.as_bytes(), job.0.cast_signed(), visible_at, kind.as_str()];
     connection.prepare_cached(INSERT)?.execute(values).map(drop)
 }
 
 pub(super) fn first_waiting(connection: &Connection, workspace: WorkspaceId) -> Result<Option<Waiting>> {
     let read = |row: &Row<'_>| {
-        Ok(Waiting { id: row.get(0)?, job: row.get(1)?, visible_at: row.get(2)?, receives: row.get(3)? })
+        Ok(Waiting {
+            id: row.get(0)?,
+            job: row.get(1)?,
+            visible_at: row.get(2)?,
+            receives: row.get(3)?,
+            kind: kind(row, 4)?,
+        })
     };
     connection.prepare_cached(FIRST_WAITING)?.query_row([workspace.0.as_bytes()], read).optional()
 }
@@ -145,6 +152,11 @@ pub(super) fn bury(connection: &Connection, id: i64, now: i64) -> Result<()> {
 pub(super) fn forget_dead(connection: &Connection, before: i64, limit: usize) -> Result<()> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     connection.prepare_cached(FORGET_DEAD)?.execute([before, limit]).map(drop)
+}
+
+/// The kind of a job in a column of text.
+pub(super) fn kind(row: &Row<'_>, column: usize) -> Result<JobKind> {
+    Ok(JobKind::from(row.get_ref(column)?.as_str()?))
 }
 
 /// The workspace in a column of 16 bytes.

@@ -11,7 +11,7 @@ use super::request::{Receipt, Reply, Request, Settlement, Waiter};
 use super::{Shared, messages};
 
 /// The latest first.
-pub(super) const DEAD_LETTERS: &str = "SELECT workspace, job, receives FROM dead_letters
+pub(super) const DEAD_LETTERS: &str = "SELECT workspace, job, receives, kind FROM dead_letters
     ORDER BY died_at DESC, id DESC LIMIT ?1";
 
 /// How the queue behaves.
@@ -53,8 +53,9 @@ impl SqliteQueue {
         let found = self.shared.readers.read(|connection| {
             let mut statement = connection.prepare_cached(DEAD_LETTERS)?;
             let letters = statement.query_map([limit], |row| {
-                let job_id = JobId(row.get::<_, i64>(1)?.cast_unsigned());
-                let message = Message { job_id, workspace_id: messages::workspace(row, 0)? };
+                let id = JobId(row.get::<_, i64>(1)?.cast_unsigned());
+                let message =
+                    Message { kind: messages::kind(row, 3)?, id, tenant: messages::workspace(row, 0)? };
                 Ok(DeadLetter { message, receives: row.get(2)? })
             })?;
             Ok(letters.collect::<Result<_, _>>()?)
@@ -112,7 +113,7 @@ impl Queue for SqliteQueue {
         self.settle(&[receipt], Settlement::Release(delay)).await
     }
 
-    async fn bury(&self, receipt: &str, _message: &Message) -> Result<(), PortError> {
+    async fn dead_letter(&self, receipt: &str, _message: &Message) -> Result<(), PortError> {
         self.settle(&[receipt], Settlement::Bury).await
     }
 

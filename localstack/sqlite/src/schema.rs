@@ -10,7 +10,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{OpenError, connection, room};
 
 /// What brings version `n` to `n + 1`, from 0 (an empty file). Only ever added to.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// The schema version that this program writes.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

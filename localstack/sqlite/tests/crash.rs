@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use domain::{JobId, WorkspaceId};
+use domain::{JobId, JobKind, WorkspaceId};
 use futures::future::join_all;
 use ports::{
     Change, Condition, Durability, Item, Key, Message, Query, Queue, Sort, Table, TableError, Write,
@@ -46,7 +46,7 @@ fn lines(child: &mut Child) -> std::io::Lines<BufReader<ChildStdout>> {
 }
 
 fn message(job: u64) -> Message {
-    Message { job_id: JobId(job), workspace_id: WorkspaceId::from_random([1; 16]) }
+    Message { kind: JobKind::Function, id: JobId(job), tenant: WorkspaceId::from_random([1; 16]) }
 }
 
 /// An item of its own and one more on the counter, together.
@@ -96,7 +96,7 @@ async fn child_that_works_until_it_is_killed() {
             loop {
                 for delivery in queue.receive(1, HOUR, HOUR).await.expect("receive") {
                     queue.ack(&delivery.receipt).await.expect("ack");
-                    println!("done {};", delivery.message.job_id);
+                    println!("done {};", delivery.message.id);
                 }
             }
         }
@@ -209,7 +209,7 @@ async fn all_jobs(queue: &SqliteQueue) -> BTreeSet<u64> {
             return jobs;
         }
         for delivery in got {
-            assert!(jobs.insert(delivery.message.job_id.0), "each was sent once");
+            assert!(jobs.insert(delivery.message.id.0), "each was sent once");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::{JobId, WorkspaceId};
+use domain::{JobId, JobKind, WorkspaceId};
 use futures::FutureExt;
 use futures::future::{join, join_all};
 use ports::queue::MAX_RECEIVES;
@@ -15,7 +15,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn message(workspace: u8, job: u64) -> Message {
-    Message { job_id: JobId(job), workspace_id: WorkspaceId::from_random([workspace; 16]) }
+    Message { kind: JobKind::Function, id: JobId(job), tenant: WorkspaceId::from_random([workspace; 16]) }
 }
 
 async fn send(queue: &SqliteQueue, workspace: u8, jobs: impl IntoIterator<Item = u64>) {
@@ -29,7 +29,7 @@ async fn receive(queue: &SqliteQueue, max: usize) -> Vec<Delivery> {
 }
 
 fn jobs(deliveries: &[Delivery]) -> Vec<u64> {
-    deliveries.iter().map(|delivery| delivery.message.job_id.0).collect()
+    deliveries.iter().map(|delivery| delivery.message.id.0).collect()
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn a_workspace_has_only_so_much_in_flight() {
     assert_eq!(jobs(&receive(&queue, 100).await), [3]);
     queue.release(&first[1].receipt, HOUR).await.expect("release");
     assert_eq!(jobs(&receive(&queue, 100).await), [4]);
-    queue.bury(&first[2].receipt, &first[2].message).await.expect("bury");
+    queue.dead_letter(&first[2].receipt, &first[2].message).await.expect("dead letter");
     assert_eq!(jobs(&receive(&queue, 100).await), [5]);
     // Settling twice makes room once.
     queue.ack(&first[0].receipt).await.expect("ack");
@@ -66,7 +66,7 @@ async fn workspaces_take_turns_message_by_message() {
     }
     let mut counts = HashMap::new();
     for delivery in receive(&queue, 16).await {
-        *counts.entry(delivery.message.workspace_id).or_insert(0) += 1;
+        *counts.entry(delivery.message.tenant).or_insert(0) += 1;
     }
     assert_eq!(counts.into_values().collect::<Vec<_>>(), [4; 4]);
 }
@@ -107,8 +107,8 @@ async fn dead_letters_are_kept_for_two_weeks() {
     send(&queue, 2, [2]).await;
     let got = receive(&queue, 100).await;
     assert_eq!(jobs(&got), [2], "the other was given up");
-    queue.bury(&got[0].receipt, &got[0].message).await.expect("bury");
-    queue.bury(&got[0].receipt, &got[0].message).await.expect("again is no error");
+    queue.dead_letter(&got[0].receipt, &got[0].message).await.expect("dead letter");
+    queue.dead_letter(&got[0].receipt, &got[0].message).await.expect("again is no error");
     let dead = queue.dead_letters(10).await.expect("dead letters");
     let told: Vec<_> = dead.into_iter().map(|letter| (letter.message, letter.receives)).collect();
     assert_eq!(told, [(message(2, 2), 1), (message(1, 1), MAX_RECEIVES)], "the latest first");
@@ -120,7 +120,7 @@ async fn dead_letters_are_kept_for_two_weeks() {
     connection.execute(age, [13, 2]).expect("age");
     database.table().expire(0, 100).await.expect("expire");
     let left = queue.dead_letters(10).await.expect("dead letters");
-    assert_eq!(left.into_iter().map(|letter| letter.message.job_id.0).collect::<Vec<_>>(), [2]);
+    assert_eq!(left.into_iter().map(|letter| letter.message.id.0).collect::<Vec<_>>(), [2]);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn any_id_and_any_duration_will_do() {
     for receipt in ["", ".", "1", "1.", "1.x", "99999999999999999999.1", "1.1.1", "-1.1"] {
         queue.ack(receipt).await.expect("no receipt is no error");
         queue.release(receipt, Duration::ZERO).await.expect("no receipt is no error");
-        queue.bury(receipt, &message(1, 1)).await.expect("no receipt is no error");
+        queue.dead_letter(receipt, &message(1, 1)).await.expect("no receipt is no error");
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Error, ExecutionType, Function, FunctionId, Job, JobStatus, Kind, Result, UserId, Version};
+use domain::{
+    Error, ExecutionType, Function, FunctionId, Job, JobKind, JobStatus, Kind, Result, UserId, Version,
+};
 use ports::{Durability, Message, Queue};
 use store::Store;
 use tokio::time::Instant;
@@ -167,7 +169,7 @@ impl Invocations {
             let earlier = earlier.filter(|earlier| earlier.function_id == job.function_id);
             return earlier.map(Queued::Before).ok_or_else(|| Error::internal("a job id was drawn twice"));
         }
-        let message = Message { job_id: job.id, workspace_id: job.workspace_id };
+        let message = Message { kind: JobKind::Function, id: job.id, tenant: job.workspace_id };
         if let Err(error) = self.queue.send(&message, Duration::ZERO).await {
             warn!(job = %job.id, %error, "a job could not be queued; the janitor will queue it later");
             self.store.keep_job(job.id).await?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::job::{Next, Outcome, cut_error};
 use domain::{
-    Error, ExecutionType, Function, Job, JobId, JobStatus, Kind, Logs, Payload, Result, Version, limits,
+    Error, ExecutionType, Function, Job, JobId, JobKind, JobStatus, Kind, Logs, Payload, Result, Version,
+    limits,
 };
 use ports::{Clock, Durability, Invocation, Message, Queue, Runtime, RuntimeError};
 use store::Store;
@@ -249,7 +250,7 @@ impl Runs {
 
     /// Queues a job's message once more, to be delivered after `delay`.
     pub(crate) async fn send_again(&self, job: &Job, delay: Duration) {
-        let message = Message { job_id: job.id, workspace_id: job.workspace_id };
+        let message = Message { kind: JobKind::Function, id: job.id, tenant: job.workspace_id };
         if let Err(error) = self.queue.send(&message, delay).await {
             warn!(job = %job.id, %error, "a job could not be queued again; the janitor will try later");
         }

@@ -21,7 +21,7 @@ pub enum Disposition {
     /// Show it again after this long.
     Release(Duration),
     /// The platform gave up on its job: to the dead letters.
-    Bury,
+    DeadLetter,
 }
 
 /// Works on messages.
@@ -41,7 +41,7 @@ impl Worker {
     }
 
     async fn work_on(&self, message: &Message) -> Result<Disposition> {
-        let Some(job) = self.store.job(message.job_id).await? else { return Ok(Disposition::Ack) };
+        let Some(job) = self.store.job(message.id).await? else { return Ok(Disposition::Ack) };
         let now = self.clock.now();
         if job.status.is_final() {
             return Ok(Disposition::Ack);
@@ -69,7 +69,7 @@ impl Worker {
             if begun.after_loss() == Next::Finish {
                 let gave_up = self.runs.gave_up(&begun, "the process that ran it stopped each time");
                 return Ok(match self.runs.record_step(&job, &gave_up).await? {
-                    true => Disposition::Bury,
+                    true => Disposition::DeadLetter,
                     false => Disposition::Ack,
                 });
             }
@@ -85,7 +85,7 @@ impl Worker {
                 Disposition::Ack
             }
             Step::Again(after) => Disposition::Release(after),
-            Step::GaveUp => Disposition::Bury,
+            Step::GaveUp => Disposition::DeadLetter,
             Step::Lost => Disposition::Ack,
         })
     }

@@ -66,7 +66,7 @@ impl Queue for Absent {
         absent("queue")
     }
 
-    async fn bury(&self, _receipt: &str, _message: &Message) -> Result<(), PortError> {
+    async fn dead_letter(&self, _receipt: &str, _message: &Message) -> Result<(), PortError> {
         absent("queue")
     }
 

@@ -54,7 +54,7 @@ impl SqsQueue {
             .client
             .send_message()
             .queue_url(url)
-            .message_group_id(message.workspace_id.to_string())
+            .message_group_id(message.tenant.to_string())
             .message_body(serde_json::to_string(message).map_err(fault)?)
             .set_delay_seconds(delay);
         request.send().await.map(drop).map_err(|error| fault(describe(&error)))
@@ -139,7 +139,7 @@ impl Queue for SqsQueue {
     }
 
     /// Sent first, then taken off the queue: a crash between the two leaves it in both, never in neither.
-    async fn bury(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
+    async fn dead_letter(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
         self.send_to(&self.dlq_url, message, None).await?;
         self.ack(receipt).await
     }
@@ -189,5 +189,15 @@ mod tests {
     fn a_message_of_another_is_no_panic() {
         assert!(message_from_body("{}").is_err());
         assert!(message_from_body("").is_err());
+    }
+
+    #[test]
+    fn a_message_of_the_release_before_is_a_run_of_a_function() {
+        let tenant = domain::WorkspaceId::from_random([7; 16]);
+        let body = format!(r#"{{"job_id":7,"workspace_id":"{tenant}"}}"#);
+        let message = Message { kind: domain::JobKind::Function, id: domain::JobId(7), tenant };
+        assert_eq!(message_from_body(&body).expect("it is one of ours"), message);
+        let body = serde_json::to_string(&message).expect("it is text");
+        assert_eq!(body, format!(r#"{{"kind":"function","id":7,"tenant":"{tenant}"}}"#));
     }
 }

@@ -26,6 +26,37 @@ pub enum JobStatus {
     Cancelled,
 }
 
+/// What kind of work a job is, and so which arm of the workers takes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobKind {
+    /// A function is run. So is every job that says no kind: it was recorded or queued before there were others.
+    #[default]
+    Function,
+    /// A kind that this version of the platform does not know, such as one that a later version has added.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl JobKind {
+    /// As it is stored and queued.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Function => "function",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<&str> for JobKind {
+    fn from(name: &str) -> Self {
+        match name {
+            "function" => Self::Function,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
 impl JobStatus {
     /// As it is stored and shown.
     pub fn as_str(self) -> &'static str {

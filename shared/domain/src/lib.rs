@@ -27,7 +27,7 @@ pub use error::{Error, Kind, Result};
 pub use fault::{Attribute, Fault, Field, Part, Rule, Step};
 pub use function::{ExecutionType, Function, Language, Settings, Status, Version};
 pub use id::{ApiKeyId, FunctionId, JobId, KeyId, UserId, WorkspaceId};
-pub use job::{Job, JobStatus, Payload};
+pub use job::{Job, JobKind, JobStatus, Payload};
 pub use logs::{Level, LogLine, Logs};
 pub use session::{SessionId, Token};
 pub use time::Timestamp;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{JobId, WorkspaceId};
+use domain::{JobId, JobKind, WorkspaceId};
 use serde::{Deserialize, Serialize};
 
 use crate::PortError;
@@ -13,13 +13,21 @@ use crate::PortError;
 /// the platform gives up first and says why.
 pub const MAX_RECEIVES: u32 = 10;
 
-/// What is queued: which job to run. Everything else about it is in the table.
+/// What is queued: which job is to be done. Everything else about it is in the table.
+///
+/// The names in `alias`, and that there was no kind, are those of the release before this one, whose messages may still wait
+/// when this one starts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
+    /// Which of the workers' arms takes it.
+    #[serde(default)]
+    pub kind: JobKind,
     /// The job.
-    pub job_id: JobId,
-    /// The tenant, so that one tenant's flood doesn't starve another (SQS: the message group of a fair queue).
-    pub workspace_id: WorkspaceId,
+    #[serde(alias = "job_id")]
+    pub id: JobId,
+    /// Whose it is, so that one tenant's flood doesn't starve another (SQS: the message group of a fair queue).
+    #[serde(alias = "workspace_id")]
+    pub tenant: WorkspaceId,
 }
 
 /// A message in a worker's hands.
@@ -64,7 +72,7 @@ pub trait Queue: Send + Sync {
     async fn release(&self, receipt: &str, delay: Duration) -> Result<(), PortError>;
 
     /// Moves a delivered message to the dead letters.
-    async fn bury(&self, receipt: &str, message: &Message) -> Result<(), PortError>;
+    async fn dead_letter(&self, receipt: &str, message: &Message) -> Result<(), PortError>;
 
     /// Fails when the queue can't be reached.
     async fn health(&self) -> Result<(), PortError>;

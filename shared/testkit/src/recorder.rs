@@ -146,9 +146,9 @@ impl Queue for Recorded<dyn Queue> {
         self.port.release(receipt, delay).await
     }
 
-    async fn bury(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
+    async fn dead_letter(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
         self.asked.note("queue:receive");
-        self.port.bury(receipt, message).await
+        self.port.dead_letter(receipt, message).await
     }
 
     async fn health(&self) -> Result<(), PortError> {

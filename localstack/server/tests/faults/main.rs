@@ -362,7 +362,7 @@ async fn a_job_in_hand_is_not_given_to_another() {
     .job;
     home.pass(Duration::from_secs(3600));
     assert_eq!(app.janitor.requeue(Scope::Due).await.unwrap(), 0);
-    let message = ports::Message { job_id: job.id, workspace_id: job.workspace_id };
+    let message = ports::Message { kind: domain::JobKind::Function, id: job.id, tenant: job.workspace_id };
     assert!(matches!(app.worker.work(&message).await.unwrap(), app::worker::Disposition::Release(_)));
     home.runtime.go.notify_one();
     run.await.unwrap().unwrap();

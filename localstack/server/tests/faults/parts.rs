@@ -155,8 +155,8 @@ impl Queue for Mortal<dyn Queue> {
         self.port.release(receipt, delay).await
     }
 
-    async fn bury(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
-        self.port.bury(receipt, message).await
+    async fn dead_letter(&self, receipt: &str, message: &Message) -> Result<(), PortError> {
+        self.port.dead_letter(receipt, message).await
     }
 
     async fn health(&self) -> Result<(), PortError> {

@@ -219,7 +219,7 @@ async fn versions_beyond_the_quota_go_with_their_code_once_no_job_needs_them() {
     home.pass(Duration::from_secs(21 * 60));
     home.sweep().await;
     assert_eq!(files_in(&blobs), 3, "4, 5, and what the queued job needs");
-    let message = ports::Message { job_id: job.id, workspace_id: job.workspace_id };
+    let message = ports::Message { kind: domain::JobKind::Function, id: job.id, tenant: job.workspace_id };
     assert_eq!(home.app.worker.work(&message).await.unwrap(), app::worker::Disposition::Ack);
     let done = home.app.jobs.get(user, job.id).await.unwrap().job;
     assert_eq!((done.status, done.version), (domain::JobStatus::Success, 1));

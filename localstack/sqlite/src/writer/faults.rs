@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use domain::{JobId, WorkspaceId};
+use domain::{JobId, JobKind, WorkspaceId};
 use ports::{Condition, Durability, Item, Key, Message, Queue, Table, Write};
 use tokio::sync::oneshot;
 
@@ -48,7 +48,8 @@ async fn put(database: &Database, n: usize, durability: Durability) -> bool {
 }
 
 async fn send(database: &Database, job: usize) -> bool {
-    let message = Message { job_id: JobId(job as u64), workspace_id: WorkspaceId::from_random([1; 16]) };
+    let message =
+        Message { kind: JobKind::Function, id: JobId(job as u64), tenant: WorkspaceId::from_random([1; 16]) };
     let queue = database.queue(QueueConfig::default());
     tokio::time::timeout(PATIENCE, queue.send(&message, Duration::ZERO)).await.expect("an answer").is_ok()
 }

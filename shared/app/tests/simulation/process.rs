@@ -93,7 +93,7 @@ async fn work(app: Arc<Services>, queue: Arc<StormyQueue>, visibility: Duration)
             let _ = match done.unwrap_or(Disposition::Release(Duration::from_secs(1))) {
                 Disposition::Ack => queue.ack(&delivery.receipt).await,
                 Disposition::Release(after) => queue.release(&delivery.receipt, after).await,
-                Disposition::Bury => queue.bury(&delivery.receipt, &delivery.message).await,
+                Disposition::DeadLetter => queue.dead_letter(&delivery.receipt, &delivery.message).await,
             };
         }
     }

@@ -44,7 +44,7 @@ impl StormyQueue {
         let mut waiting = lock(&self.waiting);
         waiting.next += 1;
         let id = waiting.next;
-        self.world.note("queued", format_args!("message {id}, job {}, after {delay:?}", message.job_id));
+        self.world.note("queued", format_args!("message {id}, job {}, after {delay:?}", message.id));
         let queued = Queued { message: message.clone(), visible_at: Instant::now() + delay, receives: 0 };
         waiting.messages.insert(id, queued);
         self.arrived.notify_waiters();
@@ -74,7 +74,7 @@ impl StormyQueue {
         let queued = waiting.messages.get_mut(&id).expect("it was just seen");
         queued.receives += 1;
         queued.visible_at = now + visibility;
-        let (job, receives) = (queued.message.job_id, queued.receives);
+        let (job, receives) = (queued.message.id, queued.receives);
         self.world.note("received", format_args!("message {id}, job {job}, for the {receives}. time"));
         let receipt = format!("{id}.{}", queued.receives);
         Ok(Delivery { message: queued.message.clone(), receipt, receives: queued.receives })
@@ -110,16 +110,16 @@ impl Queue for StormyQueue {
     async fn send(&self, message: &Message, delay: Duration) -> Result<(), PortError> {
         self.weather().await?;
         if self.world.once_in(10) {
-            self.world.note("lost message", message.job_id);
+            self.world.note("lost message", message.id);
             return Ok(());
         }
         if self.world.once_in(6) {
-            self.world.note("doubled message", message.job_id);
+            self.world.note("doubled message", message.id);
             self.put(message, delay + Duration::from_secs(self.world.roll(1200)));
         }
         let late = if self.world.once_in(8) { self.world.roll(1200) } else { 0 };
         if late > 0 {
-            self.world.note("late message", format_args!("{}, by {late} s", message.job_id));
+            self.world.note("late message", format_args!("{}, by {late} s", message.id));
         }
         self.put(message, delay + Duration::from_secs(late));
         self.weather().await
@@ -165,7 +165,7 @@ impl Queue for StormyQueue {
         Ok(())
     }
 
-    async fn bury(&self, receipt: &str, _message: &Message) -> Result<(), PortError> {
+    async fn dead_letter(&self, receipt: &str, _message: &Message) -> Result<(), PortError> {
         self.ack(receipt).await
     }
 

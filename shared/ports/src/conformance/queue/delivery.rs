@@ -1,11 +1,13 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use domain::JobKind;
 use futures::future::{join, join_all};
 
 use super::{
     LONG, PATIENCE, Subject, ack_all, assert_elapsed, assert_empty, messages, next, receive, send, start,
 };
+use crate::Message;
 
 pub(super) async fn a_message_is_delivered_once_and_acked((queue, options): Subject<'_>) {
     let message = start((queue, options)).await;
@@ -48,6 +50,14 @@ pub(super) async fn every_message_is_delivered((queue, options): Subject<'_>) {
     assert_eq!(got.len(), sent.len());
     assert_eq!(HashSet::from_iter(got), sent.into_iter().collect::<HashSet<_>>());
     assert_empty((queue, options), "all were acked").await;
+}
+
+pub(super) async fn a_message_keeps_its_kind((queue, options): Subject<'_>) {
+    let message = Message { kind: JobKind::Other("training".to_owned()), ..start((queue, options)).await };
+    send(queue, &message).await;
+    let got = next(queue, LONG).await;
+    assert_eq!(got.message, message);
+    ack_all(queue, &[got]).await;
 }
 
 pub(super) async fn receive_waits_for_a_message((queue, options): Subject<'_>) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{JobId, WorkspaceId};
+use domain::{JobId, JobKind, WorkspaceId};
 use uuid::Uuid;
 
 use super::{Case, cases};
@@ -33,6 +33,7 @@ pub(super) fn cases<'a>() -> Vec<Case<'a, Subject<'a>>> {
             a_message_is_delivered_once_and_acked,
             receive_takes_no_more_than_it_may,
             every_message_is_delivered,
+            a_message_keeps_its_kind,
             receive_waits_for_a_message,
             receive_ends_its_wait_without_messages,
             a_delayed_message_comes_late,
@@ -68,13 +69,13 @@ async fn start((queue, options): Subject<'_>) -> Message {
 }
 
 /// A message about a new job of this tenant.
-fn message(workspace_id: WorkspaceId) -> Message {
-    Message { job_id: JobId::from_random(Uuid::new_v4().as_u64_pair().1), workspace_id }
+fn message(tenant: WorkspaceId) -> Message {
+    Message { kind: JobKind::Function, id: JobId::from_random(Uuid::new_v4().as_u64_pair().1), tenant }
 }
 
 /// New messages of one new tenant.
 fn messages(like: &Message, count: usize) -> Vec<Message> {
-    (0..count).map(|_| message(like.workspace_id)).collect()
+    (0..count).map(|_| message(like.tenant)).collect()
 }
 
 async fn send(queue: &dyn Queue, message: &Message) {

@@ -76,7 +76,7 @@ pub(super) async fn a_buried_message_is_not_delivered_again((queue, options): Su
     let message = start((queue, options)).await;
     send(queue, &message).await;
     let got = next(queue, options.unit * 2).await;
-    queue.bury(&got.receipt, &got.message).await.expect("bury");
+    queue.dead_letter(&got.receipt, &got.message).await.expect("dead letter");
     assert_empty((queue, options), "at once").await;
     assert_empty((queue, options), "nor when it would have been visible").await;
     assert_empty((queue, options), "nor after").await;

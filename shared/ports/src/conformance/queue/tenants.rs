@@ -20,10 +20,10 @@ pub(super) async fn tenants_take_turns((queue, options): Subject<'_>) {
         let got = queue.receive(2, LONG, PATIENCE).await.expect("receive");
         assert!(!got.is_empty(), "{} of 63 came", order.len());
         ack_all(queue, &got).await;
-        order.extend(got.into_iter().map(|delivery| delivery.message.workspace_id));
+        order.extend(got.into_iter().map(|delivery| delivery.message.tenant));
     }
     for message in small {
-        let turn = order.iter().position(|workspace| *workspace == message.workspace_id);
+        let turn = order.iter().position(|workspace| *workspace == message.tenant);
         assert!(
             turn.is_some_and(|turn| turn < 20),
             "a tenant with one message came {turn:?}, after the flood"
