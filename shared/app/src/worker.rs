@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::job::Next;
-use domain::{Error, Job, JobStatus, Result, Version};
+use domain::{Error, Job, JobId, JobKind, JobStatus, Result, Version};
 use ports::{Clock, Message};
 use store::Store;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::background::Background;
 use crate::random::Random;
 use crate::runs::{Runs, Step};
+
+/// When to show a message again whose kind no worker here knows: a worker of a later version may be there by then.
+const UNKNOWN: Duration = Duration::from_secs(60);
 
 /// What is to become of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +37,25 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Runs the job that a message names, unless that has been done. An error is a fault of the platform before the job
+    /// Does the job that a message names, unless that has been done. An error is a fault of the platform before the job
     /// was begun: show the message again.
     pub async fn work(&self, message: &Message) -> Result<Disposition> {
         self.background.until_stopped(self.work_on(message)).await
     }
 
+    /// An arm for each kind of job.
     async fn work_on(&self, message: &Message) -> Result<Disposition> {
-        let Some(job) = self.store.job(message.id).await? else { return Ok(Disposition::Ack) };
+        match &message.kind {
+            JobKind::Function => self.run_function(message.id).await,
+            JobKind::Other(kind) => {
+                warn!(job = %message.id, kind, "no worker of this version does jobs of this kind; its message is shown again, and is a dead letter in the end");
+                Ok(Disposition::Release(UNKNOWN))
+            }
+        }
+    }
+
+    async fn run_function(&self, id: JobId) -> Result<Disposition> {
+        let Some(job) = self.store.job(id).await? else { return Ok(Disposition::Ack) };
         let now = self.clock.now();
         if job.status.is_final() {
             return Ok(Disposition::Ack);

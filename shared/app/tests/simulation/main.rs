@@ -11,6 +11,7 @@
 //! FUNCTION_RUNNER_SEED=4711 FUNCTION_RUNNER_SCHEDULES=1 cargo test -p app --test simulation   # plays it again
 //! ```
 
+mod kinds;
 mod process;
 mod queue;
 mod runtime;
