@@ -142,8 +142,18 @@ impl Files {
         absent_is_fine(fs::remove_file(self.path(prefix)))?;
         let doomed = self.temp_path();
         match fs::rename(self.root.join(prefix), &doomed) {
-            Ok(()) => fs::remove_dir_all(&doomed),
+            Ok(()) => remove_tree(&doomed),
             gone => absent_is_fine(gone),
+        }
+    }
+}
+
+/// Removes a directory that nobody can find any more. A file that was on its way into it when it was renamed may still arrive.
+fn remove_tree(doomed: &Path) -> io::Result<()> {
+    loop {
+        match fs::remove_dir_all(doomed) {
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            done => return done,
         }
     }
 }
