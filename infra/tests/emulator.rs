@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// More is a decision of whoever changes it here, with the reason in the list.
-const MOST_SKIPS: usize = 7;
+const MOST_SKIPS: usize = 8;
 
 #[test]
 fn what_the_emulator_skips_is_there_and_gets_fewer() {
