@@ -2,6 +2,6 @@
 //! documents of all of them in one. It knows every API, as the server of one machine does, and may touch nothing.
 
 #[tokio::main]
-async fn main() -> Result<(), web::lambda::Error> {
-    aws::serve::fallback(catalogue::DOCUMENTS).await
+async fn main() -> Result<(), lambda::Error> {
+    lambda::fallback(catalogue::DOCUMENTS).await
 }

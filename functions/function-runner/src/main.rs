@@ -1,6 +1,6 @@
 //! The routes that need more than the table, as Lambda functions.
 
 #[tokio::main]
-async fn main() -> Result<(), web::lambda::Error> {
-    aws::serve::routes(function_runner_api::api).await
+async fn main() -> Result<(), lambda::Error> {
+    lambda::routes(function_runner_api::api).await
 }

@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let parts = aws::Clients::from_env().parts()?;
-    aws::warm_up(&parts, &["table", "runtime"]).await;
+    lambda::warm_up(&parts, &["table", "runtime"]).await;
     let queue = parts.queue.clone();
     let services = Services::new(parts, app::Config::default());
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async {

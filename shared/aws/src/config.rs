@@ -159,22 +159,6 @@ impl Clients {
         &self.sdk
     }
 
-    /// The table, and nothing else: what a route that only needs it is made of. The other parts say that they aren't
-    /// there, so that no more of the SDK is linked.
-    #[cfg(feature = "serve")]
-    pub fn table_only(&self) -> Result<ports::Parts, ConfigError> {
-        use crate::absent::Absent;
-        use std::sync::Arc;
-        Ok(ports::Parts {
-            table: Arc::new(self.table()?),
-            runtime: Arc::new(Absent),
-            blobs: Arc::new(Absent),
-            queue: Arc::new(Absent),
-            connections: Arc::new(ports::connections::NoConnections),
-            clock: Arc::new(ports::clock::SystemClock),
-        })
-    }
-
     /// All the ports: what a process that runs jobs needs.
     #[cfg(all(
         feature = "connections",

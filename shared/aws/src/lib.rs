@@ -1,11 +1,10 @@
 //! The ports on AWS: [`Table`](ports::Table) on DynamoDB, [`Blobs`](ports::Blobs) on S3, [`Queue`](ports::Queue) on
-//! SQS, [`Runtime`](ports::Runtime) on Lambda, [`Connections`](ports::Connections) on API Gateway.
+//! SQS, [`Runtime`](ports::Runtime) on Lambda, [`Connections`](ports::Connections) on API Gateway; and the token secret in
+//! Secrets Manager.
 //!
 //! A `main` reads [`Config`] once, makes [`Clients`] once, and asks it for the adapters that it needs. One cargo feature
 //! per service, so that a route that only needs the table links no other SDK.
 
-#[cfg(feature = "serve")]
-mod absent;
 pub mod config;
 #[cfg(feature = "connections")]
 pub mod connections;
@@ -20,11 +19,10 @@ pub mod lambda;
 mod retry;
 #[cfg(feature = "s3")]
 pub mod s3;
-#[cfg(feature = "serve")]
-pub mod serve;
+#[cfg(feature = "secretsmanager")]
+pub mod secret;
 #[cfg(feature = "sqs")]
 pub mod sqs;
-mod warm;
 
 pub use config::{Clients, Config, ConfigError};
 #[cfg(feature = "connections")]
@@ -37,4 +35,3 @@ pub use lambda::LambdaRuntime;
 pub use s3::S3Blobs;
 #[cfg(feature = "sqs")]
 pub use sqs::SqsQueue;
-pub use warm::warm_up;

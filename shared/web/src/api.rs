@@ -11,7 +11,7 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Info, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::layers::around::{Around, Operations, Route};
+use crate::layers::route::{Route, RouteLayer, Routes};
 use crate::{Error, Style, Web, openapi};
 
 /// An API document: its routes, its words for errors, its part of OpenAPI.
@@ -26,7 +26,7 @@ use crate::{Error, Style, Web, openapi};
 pub struct Api<S> {
     router: Router<S>,
     doc: OpenApi,
-    operations: Operations,
+    routes: Routes,
     style: Style,
     below: Option<&'static str>,
 }
@@ -41,7 +41,7 @@ where
         let mut info = Info::new(title, env!("CARGO_PKG_VERSION"));
         info.description = Some(description.to_owned());
         let doc = OpenApiBuilder::new().info(info).components(Some(openapi::components(&style))).build();
-        Self { router: Router::new(), doc, operations: Operations::new(), style, below: None }
+        Self { router: Router::new(), doc, routes: Routes::new(), style, below: None }
     }
 
     /// Says that everything below this path (`/api`) is this API's: what is not there is told so in its words.
@@ -73,7 +73,7 @@ where
                 // All others can be sent again as they are.
                 let idempotent = idempotent && *method == Method::POST;
                 let id = operation.operation_id.clone().unwrap_or_else(|| format!("{method} {written}"));
-                let known = self.operations.entry(path.to_owned()).or_default();
+                let known = self.routes.entry(path.to_owned()).or_default();
                 known.push((method.clone(), Route { operation: Arc::from(id.as_str()), idempotent }));
                 // A handler of several methods is one route, but OpenAPI wants a name for each.
                 if names.iter().filter(|name| name.as_deref() == Some(&*id)).count() > 1 {
@@ -107,14 +107,14 @@ where
 
     /// The router, with everything that happens around its handlers.
     pub(crate) fn into_parts(self, state: S) -> (Router, OpenApi, Style) {
-        let around = Around { web: Web::from_ref(&state), style: self.style, operations: self.operations };
+        let layer = RouteLayer { web: Web::from_ref(&state), style: self.style, routes: self.routes };
         let mut router = self.router;
         if let Some(path) = self.below {
             router = router.route(path, any(unknown)).route(&format!("{path}/{{*rest}}"), any(unknown));
         }
         let router = router
             .method_not_allowed_fallback(method_not_allowed)
-            .layer(around.into_layer())
+            .layer(layer.into_layer())
             .with_state(state);
         (router, self.doc, self.style)
     }

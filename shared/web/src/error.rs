@@ -13,15 +13,19 @@ pub struct Error(pub domain::Error);
 /// Shorthand for what a handler returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error that a response stands for, for [`crate::layers`] to render and to log.
+/// The error that a response stands for, in its extensions until [`crate::layers`] render it.
 #[derive(Clone, Debug)]
-pub(crate) struct Carried(pub(crate) Arc<domain::Error>);
+pub(crate) struct Unrendered(pub(crate) Arc<domain::Error>);
+
+/// The error that a rendered response came of, in its extensions for the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Rendered(pub(crate) Arc<domain::Error>);
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         // The status is what a caller would see if the response ever went out unrendered: nothing leaks.
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        response.extensions_mut().insert(Carried(Arc::new(self.0)));
+        response.extensions_mut().insert(Unrendered(Arc::new(self.0)));
         response
     }
 }

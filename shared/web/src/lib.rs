@@ -1,23 +1,23 @@
 //! What HTTP APIs of this platform have in common: errors and their words, validation, authentication, request ids,
-//! idempotency, cursors, OpenAPI, the Lambda entry. Knows no API document.
+//! idempotency, cursors, OpenAPI. Knows no API document, and not where it runs.
 //!
 //! A route file has its wire types, one handler and its tests; the API's crate lists the routes in an [`Api`]; a process
 //! puts APIs into a [`Site`].
 
 mod api;
+mod body;
 mod cursor;
 pub mod docs;
 mod document;
 mod error;
 pub mod extract;
 mod hs256;
-mod idempotency;
 mod json;
-pub mod lambda;
 mod layers;
 pub mod openapi;
 mod paging;
 mod secrets;
+mod service;
 mod site;
 mod state;
 pub mod style;
@@ -31,15 +31,16 @@ pub use cursor::Cursors;
 pub use document::Document;
 pub use error::{Error, Result};
 pub use extract::{
-    BaseUrl, BearerToken, Body, Caller, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source,
+    BaseUrl, BearerToken, Body, Caller, Gateway, Path, PathBody, PathQuery, Query, RawBody, RawJson, Source,
 };
 pub use json::Json;
-pub use layers::observe::{AsWritten, RequestId};
+pub use layers::observe::{OriginalUri, RequestId};
 pub use paging::{List, Paging};
 pub use secrets::{MIN_SECRET, SecretTooShort, Secrets};
-pub use site::{Answers, Site};
+pub use service::HttpService;
+pub use site::Site;
 pub use state::AppState;
 pub use style::Style;
 pub use tokens::{Issued, Tokens};
 pub use validate::{Fields, Input};
-pub use web::{Config, Parts, Web};
+pub use web::{Config, Fit, Parts, Web};

@@ -2,37 +2,16 @@
 
 use axum::Router;
 use axum::extract::{FromRef, Request};
-use axum::response::Response;
 use http::Uri;
-use std::convert::Infallible;
 use std::sync::Arc;
-use tower::{Service, ServiceExt, service_fn};
+use tower::{ServiceExt, service_fn};
 use utoipa::openapi::{OpenApi, Server};
 
 use crate::api::{method_not_allowed, trimmed, unknown};
-use crate::layers::around::{Around, Operations};
-use crate::layers::cors::OtherOrigins;
-use crate::layers::observe::{AsWritten, observe};
-use crate::{Api, Style, Web, docs};
-
-/// A service that answers every request.
-pub trait Answers:
-    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> Answers for S where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
+use crate::layers::cors::CrossOrigin;
+use crate::layers::observe::{OriginalUri, observe};
+use crate::layers::route::{RouteLayer, Routes};
+use crate::{Api, HttpService, Style, Web, docs};
 
 /// Collects APIs, and makes the router that serves them.
 pub struct Site {
@@ -86,22 +65,22 @@ impl Site {
     /// What answers requests, wherever they come from.
     ///
     /// Of functions in each other, and not of a router's layers: each of those is cloned and boxed for each request.
-    pub fn into_service(self) -> impl Answers {
+    pub fn into_service(self) -> impl HttpService {
         let docs = if self.docs { docs::router(&self.openapi()) } else { Router::new() };
-        let around = Around { web: self.web.clone(), style: self.style, operations: Operations::new() };
-        let layer = around.into_layer();
+        let layer = RouteLayer { web: self.web.clone(), style: self.style, routes: Routes::new() };
+        let layer = layer.into_layer();
         let docs = docs.method_not_allowed_fallback(method_not_allowed).layer(layer.clone());
         let unknown = Router::new().fallback(unknown).layer(layer);
         let routes = self.router.merge(docs).fallback_service(unknown);
         let routes = routes.map_request(without_trailing_slash);
-        let routes = Arc::new(OtherOrigins::new(routes, &self.web.config));
+        let routes = Arc::new(CrossOrigin::new(routes, &self.web.config));
         service_fn(move |request| {
             let routes = routes.clone();
             observe(request, |request| async move { routes.answer(request).await })
         })
     }
 
-    /// The same as a router, for `into_make_service_with_connect_info::<SocketAddr>()` or [`crate::lambda::run`].
+    /// The same as a router, for `into_make_service_with_connect_info::<SocketAddr>()`.
     pub fn into_router(self) -> Router {
         Router::new().fallback_service(self.into_service())
     }
@@ -128,6 +107,6 @@ fn without_trailing_slash(mut request: Request) -> Request {
             *request.uri_mut() = trimmed;
         }
     }
-    request.extensions_mut().insert(AsWritten(uri));
+    request.extensions_mut().insert(OriginalUri(uri));
     request
 }

@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::response::Response;
 use domain::limits;
-use http::HeaderValue;
+use futures::future::BoxFuture;
+use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use ports::{Blobs, Clock, Table};
 
-use crate::{Secrets, Tokens};
+use crate::{Error, Secrets, Tokens};
 
 /// What this crate's extractors and layers work with; cheap to clone. The application's state gives it by
 /// `impl FromRef<AppState> for Web`.
@@ -38,7 +40,10 @@ pub struct Parts {
     pub config: Config,
 }
 
-/// What an operator may set.
+/// Makes of an answer to a request with these headers one that the front door can carry, or the error that says why it can't.
+pub type Fit = fn(request: HeaderMap, answer: Response) -> BoxFuture<'static, Result<Response, Error>>;
+
+/// What an operator or the home may set.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Whether browsers' requests from other origins are answered here. A gateway may do it instead.
@@ -53,8 +58,8 @@ pub struct Config {
     pub environment: String,
     /// Bytes of a request's body.
     pub max_body: usize,
-    /// Bytes of an answer as a string in JSON, where it travels as one (Lambda); `None` for any number.
-    pub max_answer: Option<usize>,
+    /// What makes an answer one that the front door can carry, where that can't carry any (Lambda).
+    pub fit: Option<Fit>,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
     /// Whether no other process serves this table, so that a request which this one doesn't run is run by nobody.
@@ -70,7 +75,7 @@ impl Default for Config {
             public_url: None,
             environment: "local".to_owned(),
             max_body: limits::REQUEST_BODY,
-            max_answer: None,
+            fit: None,
             body_timeout: Duration::from_secs(30),
             only_server: false,
         }

@@ -47,7 +47,7 @@ impl Platform {
             ..aws::Config::default()
         };
         // A run is either always or never over within the grace, however busy this machine is.
-        let config_of_app = app::Config { sync_grace: Duration::from_secs(3600), ..aws::serve::app_config() };
+        let config_of_app = app::Config { sync_grace: Duration::from_secs(3600), ..lambda::app_config() };
         Self { cloud, clients: aws::Clients::new(config, sdk), config: config_of_app }
     }
 
@@ -88,7 +88,7 @@ impl Platform {
         }
         let parts = self.parts();
         let queue = parts.queue.clone();
-        let services = app::Services::new(parts, aws::serve::app_config());
+        let services = app::Services::new(parts, lambda::app_config());
         let told = worker::work(&services.worker, queue.as_ref(), event).await;
         assert!(told.batch_item_failures.is_empty(), "{told:?}");
     }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use web::{AsWritten, BearerToken, Json, PathBody, RawBody, RequestId, Result, Source, Web};
+use web::{BearerToken, Json, OriginalUri, PathBody, RawBody, RequestId, Result, Source, Web};
 
 use crate::jobs::location;
 
@@ -62,7 +62,7 @@ pub async fn trigger(
     BearerToken(key): BearerToken,
     Source(source): Source,
     Extension(request_id): Extension<RequestId>,
-    Extension(AsWritten(uri)): Extension<AsWritten>,
+    Extension(OriginalUri(uri)): Extension<OriginalUri>,
     PathBody { path, body: RawBody(body) }: PathBody<TriggerPath, RawBody>,
 ) -> Result<Response> {
     let request = Request {

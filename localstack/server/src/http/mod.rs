@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
-use web::Answers;
+use web::HttpService;
 
 use door::{Calls, Door};
 
@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `stopping`, then answers what has been asked, for `grace` at most.
 pub(super) async fn serve(
     listener: TcpListener,
-    service: impl Answers,
+    service: impl HttpService,
     stopping: CancellationToken,
     grace: Duration,
 ) {

@@ -4,10 +4,9 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::header::{HOST, HeaderName};
 use http::request::Parts;
 use http::uri::Authority;
-use lambda_http::request::RequestContext;
 
-use crate::extract::source;
-use crate::lambda::StagePath;
+use super::gateway::Gateway;
+use super::source;
 use crate::{Error, Web};
 
 /// The platform's address as the caller sees it, without a slash at the end: for absolute URLs in answers.
@@ -37,10 +36,7 @@ fn of(parts: &Parts, config: &crate::Config) -> String {
     if let Some(url) = &config.public_url {
         return url.trim_end_matches('/').to_owned();
     }
-    let gateway = match parts.extensions.get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => Some(context),
-        _ => None,
-    };
+    let gateway = parts.extensions.get::<Gateway>();
     let trusted = gateway.is_none() && source::comes_through_trusted(parts, &config.trusted_proxies);
     let scheme = (gateway.is_some() || trusted)
         .then(|| text(parts, &FORWARDED_PROTO))
@@ -51,11 +47,13 @@ fn of(parts: &Parts, config: &crate::Config) -> String {
     let host = forwarded
         .or_else(|| text(parts, &HOST).and_then(authority))
         .or_else(|| parts.uri.authority().and_then(|own| authority(own.as_str())))
-        .or_else(|| gateway.and_then(|context| authority(context.domain_name.as_deref()?)));
+        .or_else(|| gateway.and_then(|gateway| authority(gateway.domain_name.as_deref()?)));
     // HTTP/1.0 needs no `Host`; nothing better is known then.
     let host = host.as_ref().map_or("localhost", Authority::as_str);
-    let stage = parts.extensions.get::<StagePath>().map_or("", |stage| stage.0.as_str());
-    format!("{scheme}://{host}{stage}")
+    match gateway.and_then(|gateway| gateway.stage.as_ref()) {
+        Some(stage) => format!("{scheme}://{host}/{stage}"),
+        None => format!("{scheme}://{host}"),
+    }
 }
 
 /// A header's text; of a list the first, which is the outermost proxy's.
@@ -107,22 +105,23 @@ mod tests {
 
     #[test]
     fn behind_a_gateway_it_has_the_stage() {
-        for (stage, path, base) in
-            [("$default", "/x", "https://a.example"), ("prod", "/prod/x", "https://a.example/prod")]
-        {
-            let event = serde_json::json!({
-                "version": "2.0", "routeKey": "GET /x", "rawPath": path, "rawQueryString": "",
-                "headers": {"host": "a.example", "x-forwarded-proto": "https"},
-                "requestContext": {
-                    "accountId": "1", "apiId": "a", "domainName": "a.example", "domainPrefix": "a", "requestId": "r",
-                    "routeKey": "GET /x", "stage": stage, "time": "12/Mar/2020:19:03:58 +0000", "timeEpoch": 1,
-                    "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "9.9.9.9",
-                             "userAgent": "curl"},
-                },
-                "isBase64Encoded": false,
+        for (host, stage, base) in [
+            (Some("a.example"), None, "https://a.example"),
+            (Some("a.example"), Some("prod"), "https://a.example/prod"),
+            (None, None, "https://its.own"),
+        ] {
+            let mut request = http::Request::builder().uri("/x").header("x-forwarded-proto", "https");
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            let mut parts = request.body(()).unwrap().into_parts().0;
+            let stage = stage.map(str::to_owned);
+            parts.extensions.insert(Gateway {
+                source_ip: None,
+                domain_name: Some("its.own".to_owned()),
+                stage,
             });
-            let request = crate::lambda::local(lambda_http::request::from_str(&event.to_string()).unwrap());
-            assert_eq!(of(&request.into_parts().0, &crate::Config::default()), base);
+            assert_eq!(of(&parts, &crate::Config::default()), base);
         }
     }
 }

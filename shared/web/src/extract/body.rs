@@ -9,8 +9,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType};
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::extract::{Caller, params};
-use crate::layers::body::read;
+use super::{Caller, params};
+use crate::body::read;
 use crate::validate::{self, Input};
 use crate::{AppState, Error, json};
 

@@ -7,8 +7,10 @@ use domain::UserId;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::extract::NO_CREDENTIALS;
 use crate::{Error, Web};
+
+/// What a caller hears whom nobody knows.
+const NO_CREDENTIALS: &str = "Could not validate credentials";
 
 /// A user who showed a good access token; anyone else gets 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,16 +4,15 @@
 mod base_url;
 mod body;
 mod caller;
+mod gateway;
 mod params;
 mod source;
 
 pub use base_url::BaseUrl;
 pub use body::{Body, FromBody, PathBody, RawBody, RawJson};
 pub use caller::{BearerToken, Caller};
+pub use gateway::Gateway;
 pub use params::{Path, PathQuery, Query};
 pub use source::Source;
 
 pub(crate) use caller::bearer;
-
-/// What a caller hears whom nobody knows.
-const NO_CREDENTIALS: &str = "Could not validate credentials";

@@ -2,13 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::gateway::Gateway;
+use crate::{Error, Web};
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use http::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
-use lambda_http::request::RequestContext;
-
-use crate::{Error, Web};
 
 /// The address a request comes from: what the gateway or the socket saw. `X-Forwarded-For` counts only where the
 /// operator trusts the proxy that it came through: then it is the last address in it that is no trusted proxy's.
@@ -52,13 +51,9 @@ pub(super) fn comes_through_trusted(parts: &Parts, trusted: &[IpNet]) -> bool {
 
 /// Who is at the other end of the connection, or of the gateway's.
 fn peer(parts: &Parts) -> IpAddr {
-    let gateway = match parts.extensions.get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
-        _ => None,
-    };
+    let gateway = parts.extensions.get::<Gateway>().and_then(|gateway| gateway.source_ip);
     let socket = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     gateway
-        .and_then(|text| text.parse().ok())
         .or_else(socket)
         // A Unix socket has no address; all of its callers count as one.
         .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))

@@ -11,19 +11,19 @@ use http::{HeaderMap, HeaderName, Method};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, Cors, CorsLayer};
 
-use crate::idempotency::REPLAYED;
-use crate::layers::observe::REQUEST_ID;
-use crate::{Answers, Config};
+use super::idempotency::REPLAYED;
+use super::observe::REQUEST_ID;
+use crate::{Config, HttpService};
 
 /// Routes that answer other origins' pages, where that is done here.
-pub(crate) struct OtherOrigins<S> {
+pub(crate) struct CrossOrigin<S> {
     routes: S,
     cors: Option<Cors<S>>,
     /// Where any origin may call: what every answer but a preflight's gets, which need not be worked out each time.
     same: Option<HeaderMap>,
 }
 
-impl<S: Answers> OtherOrigins<S> {
+impl<S: HttpService> CrossOrigin<S> {
     pub(crate) fn new(routes: S, config: &Config) -> Self {
         let cors = config.cors.then(|| layer(config));
         let any = cors.as_ref().filter(|_| config.allowed_origins.is_empty());

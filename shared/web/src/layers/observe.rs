@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use tracing::{Instrument, field};
 use uuid::Uuid;
 
-use crate::layers::around::Logged;
+use crate::error::Rendered;
 
 /// The header that carries a request's id, both ways.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,7 +53,7 @@ impl RequestId {
 
 /// The path and query as the caller wrote them, before the trailing slash went. In the extensions of every request.
 #[derive(Clone, Debug)]
-pub struct AsWritten(pub Uri);
+pub struct OriginalUri(pub Uri);
 
 /// The name of the route that answered; in a response's extensions.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ where
     headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
 
     let _entered = span.enter();
-    if let Some(Logged(error)) = response.extensions().get() {
+    if let Some(Rendered(error)) = response.extensions().get() {
         match error.kind {
             Kind::Internal => tracing::error!(target: "web", code = error.code, %error, "request failed"),
             Kind::Unavailable => tracing::warn!(target: "web", code = error.code, %error, "request failed"),

@@ -206,7 +206,7 @@ async fn fail(axum::extract::Path(how): axum::extract::Path<String>) -> Result<S
     params(("rest" = String, Path)), responses((status = 200)),
 )]
 async fn anything(
-    axum::Extension(written): axum::Extension<web::AsWritten>,
+    axum::Extension(written): axum::Extension<web::OriginalUri>,
     axum::extract::Path(rest): axum::extract::Path<String>,
 ) -> Json<[String; 2]> {
     Json([written.0.to_string(), rest])

@@ -5,19 +5,22 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use app::Services;
-use aws_sdk_secretsmanager::Client;
+use aws::secret::SecretSource;
+use aws::{Clients, Config, ConfigError};
 use axum::Router;
 use axum::extract::Request;
+use lambda_http::Error;
 use ports::Parts;
 use tower::ServiceExt;
 use tracing::{error, info};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
-use web::lambda::Error;
 use web::{Api, AppState, Document, Secrets, Site, Tokens, Web};
 
-use crate::retry::describe;
-use crate::{Clients, Config, ConfigError, warm_up};
+use crate::absent::Absent;
+use crate::fit::fit;
+use crate::gateway;
+use crate::warm::warm_up;
 
 /// How long a secret that was read is taken as the current one. A secret is therefore accepted everywhere this long after
 /// it was added, and may then be put first, so that it signs (docs/OPERATIONS.md).
@@ -26,8 +29,6 @@ const SECRET_AGE: Duration = Duration::from_secs(300);
 /// Gateway waits 30 s.
 const DIRECT_LIMIT: Duration = Duration::from_secs(30);
 
-/// The most bytes of an answer's body on its way to API Gateway: the 6 MB that Lambda carries, less what goes with it.
-const MAX_ANSWER: usize = (6 * 1024 - 64) * 1024;
 /// A SYNC run that ends within this is recorded once. Recorded before, too, it would cost twice as much, and nobody has
 /// been told of it yet (docs/adr/0007-what-is-recorded-of-a-short-run-on-aws.md).
 const SYNC_GRACE: Duration = Duration::from_millis(100);
@@ -52,7 +53,7 @@ pub async fn routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
 /// # Errors
 /// As [`routes`].
 pub async fn table_routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
-    serve(vec![api], Clients::table_only, |site| site).await
+    serve(vec![api], table_only, |site| site).await
 }
 
 /// Answers what no route does, and serves the documentation of all these APIs. Their routes never come here.
@@ -61,7 +62,7 @@ pub async fn table_routes(api: fn() -> Api<AppState>) -> Result<(), Error> {
 /// As [`routes`].
 pub async fn fallback(documents: &[&Document]) -> Result<(), Error> {
     let apis = documents.iter().map(|document| document.api).collect();
-    serve(apis, Clients::table_only, Site::docs).await
+    serve(apis, table_only, Site::docs).await
 }
 
 async fn serve(
@@ -71,20 +72,33 @@ async fn serve(
 ) -> Result<(), Error> {
     log();
     let clients = Clients::from_env();
-    let home = Home { apis, parts: parts(&clients)?, config: clients.config().clone(), finish };
+    let setup = Setup { apis, parts: parts(&clients)?, config: clients.config().clone(), finish };
     let source = SecretSource::new(&clients)?;
-    let (text, ()) = tokio::join!(source.read(), warm_up(&home.parts, &home.config.warm_up));
+    let (text, ()) = tokio::join!(source.read(), warm_up(&setup.parts, &setup.config.warm_up));
     let text = text?;
     let live = Arc::new(Live {
-        current: RwLock::new(Current { router: home.router(&text)?, text, read: Instant::now() }),
-        home,
+        current: RwLock::new(Current { router: setup.router(&text)?, text, read: Instant::now() }),
+        setup,
         source,
     });
     let router = Router::new().fallback(move |request: Request| {
         let live = live.clone();
         async move { live.router().await.oneshot(request).await }
     });
-    web::lambda::run(router).await
+    gateway::run(router).await
+}
+
+/// The table, and nothing else: what a route that only needs it is made of. The other parts say that they aren't there, so
+/// that no more of the SDK is linked.
+fn table_only(clients: &Clients) -> Result<Parts, ConfigError> {
+    Ok(Parts {
+        table: Arc::new(clients.table()?),
+        runtime: Arc::new(Absent),
+        blobs: Arc::new(Absent),
+        queue: Arc::new(Absent),
+        connections: Arc::new(ports::connections::NoConnections),
+        clock: Arc::new(ports::clock::SystemClock),
+    })
 }
 
 /// Logs as JSON, a line per event. `RUST_LOG` says which, by module and level; by prefixes only, since what can do more
@@ -101,7 +115,7 @@ fn log() {
 }
 
 /// What a router is made of, but for the secret.
-struct Home {
+struct Setup {
     apis: Vec<fn() -> Api<AppState>>,
     parts: Parts,
     config: Config,
@@ -109,7 +123,7 @@ struct Home {
     finish: fn(Site) -> Site,
 }
 
-impl Home {
+impl Setup {
     /// `secrets`: one per line, the current one first, as in the file of the server of one machine.
     fn router(&self, secrets: &str) -> Result<Router, Error> {
         let mut lines = secrets.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -125,7 +139,7 @@ impl Home {
                 cors: false,
                 public_url: self.config.public_url.clone(),
                 environment: self.config.environment.clone().unwrap_or_else(|| "aws".to_owned()),
-                max_answer: Some(MAX_ANSWER),
+                fit: Some(fit),
                 ..web::Config::default()
             },
         });
@@ -149,7 +163,7 @@ impl Home {
 
 /// The router, made anew where the secret has changed.
 struct Live {
-    home: Home,
+    setup: Setup,
     source: SecretSource,
     current: RwLock<Current>,
 }
@@ -171,7 +185,7 @@ impl Live {
         }
         let renewed = match self.source.read().await {
             Ok(text) => self.renew(text),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
         renewed.unwrap_or_else(|error| {
             // What was read before is still good for nearly everyone; the next request tries again.
@@ -183,32 +197,11 @@ impl Live {
     fn renew(&self, text: String) -> Result<Router, Error> {
         let mut current = self.current.write().expect("no holder of this lock panics");
         if current.text != text {
-            current.router = self.home.router(&text)?;
+            current.router = self.setup.router(&text)?;
             current.text = text;
             info!("the token secret has changed");
         }
         current.read = Instant::now();
         Ok(current.router.clone())
-    }
-}
-
-/// Where the token secret is.
-struct SecretSource {
-    client: Client,
-    id: String,
-}
-
-impl SecretSource {
-    fn new(clients: &Clients) -> Result<Self, ConfigError> {
-        let id = clients.config().token_secret_id.clone();
-        let id = id.ok_or(ConfigError::Missing("TOKEN_SECRET_ID"))?;
-        Ok(Self { client: Client::new(clients.sdk()), id })
-    }
-
-    async fn read(&self) -> Result<String, Error> {
-        let answer = self.client.get_secret_value().secret_id(&self.id).send().await;
-        let answer =
-            answer.map_err(|error| format!("the token secret can't be read: {}", describe(&error)))?;
-        answer.secret_string.ok_or_else(|| "the token secret is no text".into())
     }
 }

@@ -15,20 +15,20 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use tower::layer::layer_fn;
 use tower::{Layer, ServiceExt, service_fn};
 
-use crate::error::Carried;
-use crate::layers::observe::{Operation, RequestId};
-use crate::layers::{body, carry};
-use crate::{Answers, Error, Style, Web, idempotency};
+use super::idempotency;
+use super::observe::{Operation, RequestId};
+use crate::error::{Rendered, Unrendered};
+use crate::{Error, HttpService, Style, Web, body};
 
-/// What an API's layer knows.
-pub(crate) struct Around {
+/// The layer around each handler of an API.
+pub(crate) struct RouteLayer {
     pub(crate) web: Web,
     pub(crate) style: Style,
-    pub(crate) operations: Operations,
+    pub(crate) routes: Routes,
 }
 
 /// The routes of an API, by path as the router knows it.
-pub(crate) type Operations = HashMap<String, Vec<(Method, Route)>>;
+pub(crate) type Routes = HashMap<String, Vec<(Method, Route)>>;
 
 /// What the layer knows of a route.
 #[derive(Clone, Debug)]
@@ -37,21 +37,22 @@ pub(crate) struct Route {
     pub(crate) idempotent: bool,
 }
 
-impl Around {
-    /// The layer that goes around each handler.
-    pub(crate) fn into_layer(self) -> impl Layer<Handler, Service: Answers> + Clone + Send + Sync + 'static {
-        let around = Arc::new(self);
+impl RouteLayer {
+    /// The layer, as axum takes it.
+    pub(crate) fn into_layer(
+        self,
+    ) -> impl Layer<Handler, Service: HttpService> + Clone + Send + Sync + 'static {
+        let this = Arc::new(self);
         layer_fn(move |handler: Handler| {
-            let around = around.clone();
-            service_fn(move |request| around.clone().response(request, handler.clone()))
+            let this = this.clone();
+            service_fn(move |request| this.clone().respond(request, handler.clone()))
         })
     }
 
-    async fn response(self: Arc<Self>, request: Request, handler: Handler) -> Result<Response, Infallible> {
+    async fn respond(self: Arc<Self>, request: Request, handler: Handler) -> Result<Response, Infallible> {
         let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         let route = self.route(&request);
-        let most = self.web.config.max_answer;
-        let gzip = most.is_some() && carry::takes_gzip(request.headers());
+        let fit = self.web.config.fit.map(|fit| (fit, request.headers().clone()));
         if let Some(route) = &route {
             tracing::Span::current().record("operation", &*route.operation);
         }
@@ -65,8 +66,8 @@ impl Around {
             }
             Ok(request) => self.answer(request, handler, &id).await,
         };
-        if let Some(most) = most {
-            let fitted = carry::fit(response, gzip, most).await;
+        if let Some((fit, headers)) = fit {
+            let fitted = fit(headers, response).await;
             response = fitted.unwrap_or_else(|error| self.render(error.into_response(), &id));
         }
         if let Some(route) = route {
@@ -79,7 +80,7 @@ impl Around {
         let path = request.extensions().get::<MatchedPath>()?.as_str();
         // axum answers HEAD with the handler of GET.
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        self.operations.get(path)?.iter().find(|(of, _)| of == method).map(|(_, route)| route.clone())
+        self.routes.get(path)?.iter().find(|(of, _)| of == method).map(|(_, route)| route.clone())
     }
 
     /// The handler's answer, its panics caught and its errors in the API's words.
@@ -108,7 +109,9 @@ impl Around {
 
     /// Puts the error that a response carries into words. Headers that were set beside it stay.
     fn render(&self, mut response: Response, id: &RequestId) -> Response {
-        let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() else { return response };
+        let Some(Unrendered(error)) = response.extensions_mut().remove::<Unrendered>() else {
+            return response;
+        };
         let error = self.no_such(&error).map_or(error, Arc::new);
         let mut rendered = (self.style.render)(&error, id.as_str());
         for (name, value) in response.headers() {
@@ -117,11 +120,7 @@ impl Around {
             }
         }
         // For the log; see `observe`.
-        rendered.extensions_mut().insert(Logged(error));
+        rendered.extensions_mut().insert(Rendered(error));
         rendered
     }
 }
-
-/// The error that a rendered response came of.
-#[derive(Clone, Debug)]
-pub(crate) struct Logged(pub(crate) Arc<domain::Error>);

@@ -9,8 +9,10 @@ use domain::Error;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::REPLAYED;
 use crate::secrets::Secrets;
+
+/// The header that an answer given again has.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// An answer to give again.
 #[derive(Debug, PartialEq, Eq)]

@@ -53,7 +53,7 @@ impl From<Refused> for Error {
 }
 
 /// Bounds a request's body. Fails at once where `Content-Length` says that it is too large.
-pub(super) fn guard(request: Request, web: &Web) -> Result<Request, Error> {
+pub(crate) fn guard(request: Request, web: &Web) -> Result<Request, Error> {
     let (parts, body) = request.into_parts();
     if body.is_end_stream() {
         return Ok(Request::from_parts(parts, body));
@@ -61,7 +61,7 @@ pub(super) fn guard(request: Request, web: &Web) -> Result<Request, Error> {
     let limit = web.config.max_body;
     let declared =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let guarded = Guarded {
+    let guarded = LimitedBody {
         // A caller that waits for `100 Continue` has sent nothing; reading would make it begin.
         waits: parts.headers.contains_key(EXPECT),
         inner: Some(body),
@@ -96,7 +96,7 @@ pub(crate) async fn read(body: Body) -> Result<Bytes, Error> {
     }
 }
 
-struct Guarded {
+struct LimitedBody {
     /// `None` once it has ended.
     inner: Option<Body>,
     limit: usize,
@@ -107,7 +107,7 @@ struct Guarded {
     waits: bool,
 }
 
-impl HttpBody for Guarded {
+impl HttpBody for LimitedBody {
     type Data = Bytes;
     type Error = axum::BoxError;
 
@@ -157,7 +157,7 @@ impl HttpBody for Guarded {
     }
 }
 
-impl Drop for Guarded {
+impl Drop for LimitedBody {
     fn drop(&mut self) {
         if let Some(body) = self.inner.take().filter(|body| !self.waits && !body.is_end_stream())
             && let Ok(runtime) = Handle::try_current()

@@ -1,20 +1,32 @@
 //! Answers that the front door can't carry: compressed where the caller takes that, refused in words where not. API
 //! Gateway would answer 500.
 
+use std::fmt::Display;
 use std::io::Write;
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, HttpBody};
 use axum::response::Response;
 use domain::Kind;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures::future::BoxFuture;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, VARY};
 use http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use web::Error;
 
-use crate::Error;
+/// The most bytes of an answer's body on its way to API Gateway: the 6 MB that Lambda carries, less what goes with it.
+const MOST: usize = (6 * 1024 - 64) * 1024;
+/// The most bytes that are gathered of an answer, to see whether they fit when they are compressed.
+const GATHERED: usize = 64 * 1024 * 1024;
+
+/// The answer to a request with these headers, if it can be carried; compressed where that makes it so.
+pub(crate) fn fit(request: HeaderMap, response: Response) -> BoxFuture<'static, Result<Response, Error>> {
+    Box::pin(async move { fit_into(response, takes_gzip(&request), MOST).await })
+}
 
 /// Whether a request takes gzip.
-pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
+fn takes_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
@@ -25,13 +37,19 @@ pub(crate) fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// The response, if it takes at most `most` bytes as a string in JSON; compressed if it does then.
-pub(crate) async fn fit(response: Response, gzip: bool, most: usize) -> Result<Response, Error> {
+async fn fit_into(response: Response, gzip: bool, most: usize) -> Result<Response, Error> {
     // No byte takes more than the six of `\u0000`.
     if response.body().size_hint().upper().is_some_and(|upper| upper.saturating_mul(6) <= most as u64) {
         return Ok(response);
     }
     let (mut parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.map_err(|error| Error(domain::Error::internal(error)))?;
+    let bytes = match Limited::new(body, GATHERED).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(too_large(format!("over {GATHERED}"), most));
+        }
+        Err(error) => return Err(Error(domain::Error::internal(error))),
+    };
     if carried(&bytes) <= most {
         return Ok(Response::from_parts(parts, bytes.into()));
     }
@@ -44,18 +62,18 @@ pub(crate) async fn fit(response: Response, gzip: bool, most: usize) -> Result<R
             return Ok(Response::from_parts(parts, Body::from(packed)));
         }
     }
-    Err(Error(domain::Error::new(
-        Kind::TooLarge,
-        "ANSWER_TOO_LARGE",
-        format!(
-            "The answer has {} bytes, which is more than can be sent ({most} bytes, overhead included). Send the request with \
-             `Accept-Encoding: gzip` to get the answer compressed",
-            bytes.len()
-        ),
-    )))
+    Err(too_large(bytes.len(), most))
 }
 
-/// How many bytes it takes on its way through Lambda, which gets text as such and the rest in Base64: see [`crate::lambda`].
+fn too_large(bytes: impl Display, most: usize) -> Error {
+    let message = format!(
+        "The answer has {bytes} bytes, which is more than can be sent ({most} bytes, overhead included). Send the request \
+         with `Accept-Encoding: gzip` to get the answer compressed"
+    );
+    domain::Error::new(Kind::TooLarge, "ANSWER_TOO_LARGE", message).into()
+}
+
+/// How many bytes it takes on its way through Lambda, which gets text as such and the rest in Base64: see [`crate::gateway`].
 fn carried(bytes: &[u8]) -> usize {
     let in_json = |byte: &u8| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
@@ -82,7 +100,7 @@ fn packed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 mod tests {
     use std::io::Read;
 
-    use axum::body::Bytes;
+    use axum::body::{Bytes, to_bytes};
     use http::header::CONTENT_TYPE;
 
     use super::*;
@@ -108,7 +126,7 @@ mod tests {
             ("text/plain", vec![1; MOST / 6]),
             ("image/png", vec![0xff; MOST / 4 * 3]),
         ] {
-            let fitted = fit(response(kind, &bytes), true, MOST).await.unwrap();
+            let fitted = fit_into(response(kind, &bytes), true, MOST).await.unwrap();
             assert!(!fitted.headers().contains_key(CONTENT_ENCODING), "{kind}");
             assert_eq!(body(fitted).await, bytes, "{kind}");
         }
@@ -123,9 +141,9 @@ mod tests {
             // Text, whatever it is called.
             ("image/png", vec![1; MOST / 2]),
         ] {
-            let refused = fit(response(kind, &bytes), false, MOST).await.unwrap_err();
+            let refused = fit_into(response(kind, &bytes), false, MOST).await.unwrap_err();
             assert_eq!((refused.0.kind, refused.0.code), (Kind::TooLarge, "ANSWER_TOO_LARGE"));
-            let fitted = fit(response(kind, &bytes), true, MOST).await.unwrap();
+            let fitted = fit_into(response(kind, &bytes), true, MOST).await.unwrap();
             assert_eq!(fitted.headers()[CONTENT_ENCODING], "gzip");
             let mut text = Vec::new();
             flate2::read::GzDecoder::new(&body(fitted).await[..]).read_to_end(&mut text).unwrap();
@@ -136,7 +154,7 @@ mod tests {
             *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             Some((*state >> 16).to_le_bytes()[0])
         });
-        assert!(fit(response("image/png", &noise.collect::<Vec<_>>()), true, MOST).await.is_err());
+        assert!(fit_into(response("image/png", &noise.collect::<Vec<_>>()), true, MOST).await.is_err());
     }
 
     #[test]

@@ -21,19 +21,18 @@ use http::{HeaderMap, HeaderName};
 use http_body_util::BodyExt;
 use tracing::Instrument;
 
+use crate::body::read;
+use crate::error::Rendered;
 use crate::extract::{Source, bearer};
-use crate::layers::around::Logged;
-use crate::layers::body::read;
 use crate::secrets::{hex, sha256};
 use crate::{Error, Web};
 
 use record::{Begun, End, Record};
 use seal::Answer;
+pub(crate) use seal::REPLAYED;
 
 /// The header that names a request.
 const KEY: &str = "idempotency-key";
-/// The header that an answer given again has.
-pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Answers a request at most once for its key; one without a key is just answered. `Err` is a refusal that is still to
 /// be put into the API's words.
@@ -149,7 +148,7 @@ fn is_unknown(parts: &http::response::Parts) -> bool {
 
 fn is_kept(parts: &http::response::Parts) -> bool {
     match parts.extensions.get() {
-        Some(Logged(error)) => {
+        Some(Rendered(error)) => {
             matches!(error.kind, Kind::BadRequest | Kind::NotFound | Kind::Conflict | Kind::Unprocessable)
         }
         None => !parts.status.is_server_error() && parts.status.as_u16() != 429,

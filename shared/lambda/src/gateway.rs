@@ -1,11 +1,4 @@
-//! The entry of a route's Lambda function.
-//!
-//! ```text
-//! #[tokio::main]
-//! async fn main() -> Result<(), web::lambda::Error> {
-//!     web::lambda::run(site().await?.into_router()).await
-//! }
-//! ```
+//! API Gateway's events as requests, and answers as it takes them.
 
 use std::pin::Pin;
 
@@ -18,17 +11,14 @@ use http_body_util::BodyExt;
 use lambda_http::lambda_runtime::LambdaEvent;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::tower::ServiceBuilder;
-use lambda_http::{Adapter, IntoResponse, RequestExt};
-
-use crate::target;
-
-pub use lambda_http::Error;
+use lambda_http::{Adapter, Error, IntoResponse, RequestExt};
+use web::{Gateway, target};
 
 /// Answers API Gateway's requests (HTTP API, payload 2.0) with the router, until the function is shut down.
 ///
 /// # Errors
 /// Where Lambda's own API fails.
-pub async fn run(router: Router) -> Result<(), Error> {
+pub(crate) async fn run(router: Router) -> Result<(), Error> {
     let service = ServiceBuilder::new().map_request(local).map_response(Answer).service(router);
     let service = ServiceBuilder::new().map_request(readable).service(Adapter::from(service));
     lambda_http::lambda_runtime::run(service).await
@@ -76,27 +66,22 @@ fn failed() -> http::response::Parts {
     response.into_parts().0
 }
 
-/// The gateway's stage as it stood before the path: `/prod`. In a request's extensions where it did.
-#[derive(Clone, Debug)]
-pub(crate) struct StagePath(pub(crate) String);
-
 /// The request as a server would have got it: the path without the gateway's stage.
-pub(crate) fn local(request: lambda_http::Request) -> Request {
+fn local(request: lambda_http::Request) -> Request {
     let path = request.raw_http_path().to_owned();
     let (mut parts, body) = request.into_parts();
-    let stage = match parts.extensions.get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.clone(),
-        _ => None,
-    };
-    let raw = path.as_str();
-    let path = without_stage(raw, stage.as_deref());
-    if let Some(stage) = stage.filter(|_| path.len() < raw.len()) {
-        let stage = StagePath(format!("/{stage}"));
-        parts.extensions.insert(stage);
-    }
-    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    if let Ok(uri) = format!("{path}{query}").parse::<Uri>() {
-        parts.uri = uri;
+    if let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get() {
+        let rest = without_stage(&path, context.stage.as_deref());
+        let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let gateway = Gateway {
+            source_ip: context.http.source_ip.as_deref().and_then(|text| text.parse().ok()),
+            domain_name: context.domain_name.clone(),
+            stage: context.stage.clone().filter(|_| rest.len() < path.len()),
+        };
+        if let Ok(uri) = format!("{rest}{query}").parse::<Uri>() {
+            parts.uri = uri;
+        }
+        parts.extensions.insert(gateway);
     }
     let body = match body {
         lambda_http::Body::Empty => Body::empty(),
@@ -149,6 +134,10 @@ mod tests {
             let request = event(stage, path);
             assert_eq!(request.uri().to_string(), "/books/?limit=1&x=a%20b", "{stage}");
             assert_eq!(request.method(), "POST");
+            let gateway = request.extensions().get::<Gateway>().unwrap();
+            assert_eq!(gateway.stage.as_deref(), Some(stage).filter(|stage| *stage != "$default"));
+            assert_eq!(gateway.source_ip, Some([9, 9, 9, 9].into()));
+            assert_eq!(gateway.domain_name.as_deref(), Some("x.example"));
             let body = axum::body::to_bytes(request.into_body(), 100).await.unwrap();
             assert_eq!(body, r#"{"a": 1}"#);
         }
