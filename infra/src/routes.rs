@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
-use web::openapi::{GREEDY, ROUTE, access};
+use web::openapi::{GREEDY, ROUTE, access, without_verb};
 
 /// A route, and the function behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ fn keys(method: &str, path: &str, is_greedy: bool) -> Vec<String> {
         let path = path.strip_suffix('}').expect("a greedy path ends with its parameter");
         return vec![format!("{method} {path}+}}")];
     }
+    // API Gateway knows no suffix of a parameter: the function reads the verb.
+    let path = without_verb(path);
     let paths = match path.strip_suffix('/') {
         Some("") => vec!["/".to_owned()],
         Some(bare) => vec![path.to_owned(), bare.to_owned()],

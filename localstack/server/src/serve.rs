@@ -83,13 +83,13 @@ struct Home {
 async fn run(config: Config) -> Result<(), ServeError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(io("can't listen for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io("can't listen for Ctrl-C"))?;
-    let home = open(&config).await?;
+    let stopping = CancellationToken::new();
+    let home = open(&config, stopping.clone()).await?;
     let service = catalogue::site(home.state.web.clone(), &home.state).docs().into_service();
     let listener = listen(&config).await?;
     let address = listener.local_addr().map_err(io("can't tell which port was given"))?;
     let started = home.clock.now();
 
-    let stopping = CancellationToken::new();
     let services = &home.state.services;
     let serving = tokio::spawn(http::serve(listener, service, stopping.clone(), GRACE));
     let working = tokio::spawn(workers::work(
@@ -137,7 +137,7 @@ async fn run(config: Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn open(config: &Config) -> Result<Home, ServeError> {
+async fn open(config: &Config, stopping: CancellationToken) -> Result<Home, ServeError> {
     let database = Database::open(&config.data)?;
     let secrets = secret::load(&config.data)?;
     let unusable = |source| OpenError::Io { path: config.data.join(blobs::BLOBS), source };
@@ -175,6 +175,7 @@ async fn open(config: &Config) -> Result<Home, ServeError> {
             trusted_proxies: config.trusted_proxy.clone(),
             public_url: config.public_url.clone(),
             environment: "local".to_owned(),
+            stopping,
             only_server: true,
             ..web::Config::default()
         },

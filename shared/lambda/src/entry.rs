@@ -29,6 +29,8 @@ const SECRET_AGE: Duration = Duration::from_secs(300);
 /// Gateway waits 30 s.
 const DIRECT_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long a response may be made while somebody follows it: API Gateway waits 30 s for the end of it.
+const STREAM_TIME: Duration = Duration::from_secs(20);
 /// A SYNC run that ends within this is recorded once. Recorded before, too, it would cost twice as much, and nobody has
 /// been told of it yet (docs/adr/0007-what-is-recorded-of-a-short-run-on-aws.md).
 const SYNC_GRACE: Duration = Duration::from_millis(100);
@@ -140,6 +142,7 @@ impl Setup {
                 public_url: self.config.public_url.clone(),
                 environment: self.config.environment.clone().unwrap_or_else(|| "aws".to_owned()),
                 fit: Some(fit),
+                stream_time: Some(STREAM_TIME),
                 ..web::Config::default()
             },
         });

@@ -1,6 +1,7 @@
 //! What an OpenAPI document says of every route alike, so that no route has to.
 
 use domain::limits;
+use http::Method;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::ResponseBuilder;
@@ -9,6 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr, Schema};
 
 use crate::Style;
+use crate::layers::route::Mode;
 
 /// The name of the security scheme of access tokens: `security(("user" = []))`.
 pub const USER: &str = "user";
@@ -19,6 +21,8 @@ pub const WORKSPACE_KEY: &str = "workspace_key";
 pub const ACCESS: &str = "x-access";
 /// The extension of an operation whose last path parameter takes the rest of the path, which OpenAPI has no word for.
 pub const GREEDY: &str = "x-greedy";
+/// The extension of an operation whose bodies pass as they come: how many bytes a request's may have.
+pub const STREAMING: &str = "x-streaming";
 /// The extension of an operation that shares its handler with others of the same path: the name of their route.
 pub const ROUTE: &str = "x-route";
 
@@ -37,7 +41,8 @@ pub(crate) fn components(style: &Style) -> Components {
 }
 
 /// Adds the answers that follow from an operation's shape, and the bodies of those that have none.
-pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, idempotent: bool) {
+pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, method: &Method, mode: Mode) {
+    let idempotent = mode == Mode::Idempotent;
     let secured = operation.security.as_ref().is_some_and(|needed| !needed.is_empty());
     let reads_body = operation.request_body.is_some();
     let mut implied = vec![("503", "The service is overloaded or partly unavailable. Try again later")];
@@ -49,6 +54,13 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
     }
     if reads_body {
         implied.push(("413", "The body is larger than 6 MB"));
+    }
+    if let Mode::Streaming { max_body } = mode {
+        let max_body = max_body.unwrap_or(limits::REQUEST_BODY as u64);
+        extend(operation, STREAMING, serde_json::json!({ "maxRequestBytes": max_body }));
+        if !method.is_safe() {
+            implied.push(("400", "The body came too slowly, or the request has an Idempotency-Key"));
+        }
     }
     let invalid = style.invalid_status.as_str();
     if reads_body || idempotent || operation.parameters.as_ref().is_some_and(|all| !all.is_empty()) {
@@ -103,6 +115,14 @@ pub(crate) fn complete(operation: &mut Operation, style: &Style, path: &str, ide
             }
             _ => {}
         }
+    }
+}
+
+/// A path without the verb after its last parameter: what a router that knows no such verbs has to match.
+pub fn without_verb(path: &str) -> &str {
+    match path.rsplit_once("}:") {
+        Some((before, verb)) if !verb.contains('/') => &path[..=before.len()],
+        _ => path,
     }
 }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use tower::{ServiceExt, service_fn};
 use utoipa::openapi::{OpenApi, Server};
 
-use crate::api::{method_not_allowed, trimmed, unknown};
+use crate::api::{Mounted, method_not_allowed, trimmed, unknown};
 use crate::layers::cors::CrossOrigin;
 use crate::layers::observe::{OriginalUri, observe};
 use crate::layers::route::{RouteLayer, Routes};
+use crate::verb::{self, Verb};
 use crate::{Api, HttpService, Style, Web, docs};
 
 /// Collects APIs, and makes the router that serves them.
@@ -18,6 +19,9 @@ pub struct Site {
     web: Web,
     style: Style,
     router: Router,
+    /// Who answers for what is not there, by prefix.
+    owners: Vec<(&'static str, Router)>,
+    verbs: Vec<Verb>,
     doc: Option<OpenApi>,
     docs: bool,
 }
@@ -25,20 +29,34 @@ pub struct Site {
 impl Site {
     /// A site without APIs. What belongs to no API (an unknown path) is answered in `style`.
     pub fn new(web: Web, style: Style) -> Self {
-        Self { web, style, router: Router::new(), doc: None, docs: false }
+        Self {
+            web,
+            style,
+            router: Router::new().without_v07_checks(),
+            owners: Vec::new(),
+            verbs: Vec::new(),
+            doc: None,
+            docs: false,
+        }
     }
 
     /// Adds an API. The first one gives the site's OpenAPI document its title.
     ///
     /// # Panics
-    /// Where two APIs have a path in common, or give one name to two schemas. The first start shows it.
+    /// Where two APIs have a path or a prefix in common, or give one name to two schemas. The first start shows it.
     pub fn api<S>(mut self, api: Api<S>, state: S) -> Self
     where
         S: Clone + Send + Sync + 'static,
         Web: FromRef<S>,
     {
-        let (router, doc, _) = api.into_parts(state);
+        let Mounted { router, unknown, prefixes, verbs, doc } = api.mounted(state);
         self.router = self.router.merge(router);
+        for prefix in prefixes {
+            let taken = self.owners.iter().any(|(known, _)| *known == prefix);
+            assert!(!taken, "two APIs claim {prefix}; let each name the resources below it that are its own");
+            self.owners.push((prefix, unknown.clone()));
+        }
+        self.verbs.extend(verbs);
         match &mut self.doc {
             Some(known) => {
                 assert_schemas_differ_by_name(known, &doc);
@@ -70,9 +88,18 @@ impl Site {
         let layer = RouteLayer { web: self.web.clone(), style: self.style, routes: Routes::new() };
         let layer = layer.into_layer();
         let docs = docs.method_not_allowed_fallback(method_not_allowed).layer(layer.clone());
-        let unknown = Router::new().fallback(unknown).layer(layer);
+        let unowned = Router::new().fallback(unknown).layer(layer);
+        let mut owners = self.owners;
+        owners.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        let unknown = service_fn(move |request: Request| {
+            let path = request.uri().path();
+            let owner = owners.iter().find(|(prefix, _)| is_below(path, prefix));
+            owner.map_or(&unowned, |(_, owner)| owner).clone().oneshot(request)
+        });
         let routes = self.router.merge(docs).fallback_service(unknown);
-        let routes = routes.map_request(without_trailing_slash);
+        // Shared, since the service is cloned for each request.
+        let verbs: Arc<[Verb]> = self.verbs.into();
+        let routes = routes.map_request(move |request| to_be_routed(request, &verbs));
         let routes = Arc::new(CrossOrigin::new(routes, &self.web.config));
         service_fn(move |request| {
             let routes = routes.clone();
@@ -95,16 +122,23 @@ fn assert_schemas_differ_by_name(known: &OpenApi, new: &OpenApi) {
     }
 }
 
-/// `/x/` is `/x`, without a redirect.
-fn without_trailing_slash(mut request: Request) -> Request {
+/// Whether a path is this one, or below it.
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The request with the path that routes are kept under: `/x/` is `/x`, without a redirect, and a verb is a segment.
+fn to_be_routed(mut request: Request, verbs: &[Verb]) -> Request {
     let uri = request.uri().clone();
     let path = trimmed(uri.path());
-    if path.len() < uri.path().len() {
+    let routed = verb::routed(path, verbs);
+    if routed.is_some() || path.len() < uri.path().len() {
+        let path = routed.as_deref().unwrap_or(path);
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let mut parts = uri.clone().into_parts();
         parts.path_and_query = format!("{path}{query}").parse().ok().or(parts.path_and_query);
-        if let Ok(trimmed) = Uri::from_parts(parts) {
-            *request.uri_mut() = trimmed;
+        if let Ok(routed) = Uri::from_parts(parts) {
+            *request.uri_mut() = routed;
         }
     }
     request.extensions_mut().insert(OriginalUri(uri));

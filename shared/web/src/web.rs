@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use ports::{Blobs, Clock, Table};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Secrets, Tokens};
 
@@ -60,8 +61,12 @@ pub struct Config {
     pub max_body: usize,
     /// What makes an answer one that the front door can carry, where that can't carry any (Lambda).
     pub fit: Option<Fit>,
-    /// How long a request's body may take to arrive.
+    /// How long a request's body may take to arrive; of one that is read as it comes, each chunk.
     pub body_timeout: Duration,
+    /// How long a response may be made while it is sent, where the front door waits for its end (Lambda).
+    pub stream_time: Option<Duration>,
+    /// Cancelled when the server stops: responses that would go on for ever end then.
+    pub stopping: CancellationToken,
     /// Whether no other process serves this table, so that a request which this one doesn't run is run by nobody.
     pub only_server: bool,
 }
@@ -77,6 +82,8 @@ impl Default for Config {
             max_body: limits::REQUEST_BODY,
             fit: None,
             body_timeout: Duration::from_secs(30),
+            stream_time: None,
+            stopping: CancellationToken::new(),
             only_server: false,
         }
     }

@@ -11,7 +11,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -23,9 +23,10 @@ use super::refusal::{self, Reason};
 /// How long a request line may be before it is passed on as it is: as much as hyper takes for a whole head.
 const LINE: usize = super::HEAD;
 
-/// What hyper tells by calling the service: how long the body of that request is.
+/// What hyper tells by calling the service: how long the body of that request is; and what the service tells by its
+/// response: whether that is made while it is sent.
 #[derive(Clone, Default)]
-pub(super) struct Calls(Arc<AtomicU64>);
+pub(super) struct Calls(Arc<(AtomicU64, AtomicBool)>);
 
 /// No call since it was last asked.
 const NONE: u64 = 0;
@@ -38,15 +39,26 @@ impl Calls {
     /// The service is called with a request whose body has this length, if that is known.
     pub(super) fn called(&self, length: Option<u64>) {
         let body = length.and_then(|length| length.checked_add(KNOWN)).unwrap_or(UNKNOWN);
-        self.0.store(body, Ordering::Relaxed);
+        self.0.0.store(body, Ordering::Relaxed);
+    }
+
+    /// The service has answered. `streams`: with a response that is made while it is sent.
+    pub(super) fn answered(&self, streams: bool) {
+        if self.streams() != streams {
+            self.0.1.store(streams, Ordering::Relaxed);
+        }
+    }
+
+    fn streams(&self) -> bool {
+        self.0.1.load(Ordering::Relaxed)
     }
 
     fn take(&self) -> u64 {
-        self.0.swap(NONE, Ordering::Relaxed)
+        self.0.0.swap(NONE, Ordering::Relaxed)
     }
 
     fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != NONE
+        self.0.0.load(Ordering::Relaxed) != NONE
     }
 }
 
@@ -300,8 +312,17 @@ impl AsyncWrite for Door {
         self.stream.is_write_vectored()
     }
 
+    /// hyper flushes whenever it has looked for more of a response and there is none yet. A client that has hung up meanwhile
+    /// would be noticed by the next thing that is written, which may never come: so one that shuts its sending side, though it
+    /// may not mean that, hears no more of a response that is made while it is sent.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        if this.calls.streams()
+            && let Poll::Ready(Ok(0)) = this.stream.poll_peek(cx, &mut ReadBuf::new(&mut [0]))
+        {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use futures::TryFutureExt;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
-use web::HttpService;
+use web::{HttpService, Streamed};
 
 use door::{Calls, Door};
 
@@ -60,7 +61,10 @@ pub(super) async fn serve(
         let service = service_fn(move |mut request: Request<Incoming>| {
             calls.called(request.body().size_hint().exact());
             request.extensions_mut().insert(ConnectInfo(peer));
-            service.clone().oneshot(request.map(Body::new))
+            let (calls, response) = (calls.clone(), service.clone().oneshot(request.map(Body::new)));
+            response.inspect_ok(move |response| {
+                calls.answered(response.extensions().get::<Streamed>().is_some());
+            })
         });
         let connection = connections.watch(server.serve_connection(TokioIo::new(door), service));
         tokio::spawn(async move {

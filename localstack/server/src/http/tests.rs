@@ -1,15 +1,21 @@
 //! The front door over real sockets, in front of a service that says what it was asked.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Answers with the method, the target and the body of a request.
@@ -128,6 +134,63 @@ async fn what_can_not_be_read_is_refused_in_words() {
             assert!(body["detail"].as_str().is_some_and(|text| text.len() > 20), "{shown}: {body}");
         }
     }
+}
+
+/// A front door to a response that never ends: its first chunk comes at once, and no other. Who waits for its stream to be
+/// dropped is told.
+async fn endless(stopping: CancellationToken, grace: Duration) -> (SocketAddr, Arc<Notify>, JoinHandle<()>) {
+    let dropped = Arc::new(Notify::new());
+    let told = dropped.clone();
+    let service = Router::new().fallback(move || {
+        let guard = NotifyWhenDropped(told.clone());
+        let more = stream::pending().inspect(move |_| {
+            let _ = &guard;
+        });
+        let chunks = stream::iter([Ok::<_, Infallible>("first")]).chain(more);
+        let mut response = Response::new(Body::from_stream(chunks));
+        response.extensions_mut().insert(web::Streamed);
+        async { response }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(super::serve(listener, service, stopping, grace));
+    (address, dropped, serving)
+}
+
+struct NotifyWhenDropped(Arc<Notify>);
+
+impl Drop for NotifyWhenDropped {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+/// Asks, and reads the head and the first chunk.
+async fn first_chunk(address: SocketAddr) -> TcpStream {
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut read = Vec::new();
+    while !read.ends_with(b"first\r\n") {
+        assert_ne!(client.read_buf(&mut read).await.unwrap(), 0, "{}", String::from_utf8_lossy(&read));
+    }
+    client
+}
+
+#[tokio::test]
+async fn who_hangs_up_ends_a_stream_though_nothing_more_is_sent() {
+    let (address, dropped, _serving) = endless(CancellationToken::new(), Duration::ZERO).await;
+    let client = first_chunk(address).await;
+    drop(client);
+    tokio::time::timeout(Duration::from_secs(30), dropped.notified()).await.expect("the stream is dropped");
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_end_is_not_waited_for_longer_than_the_grace() {
+    let stopping = CancellationToken::new();
+    let (address, _, serving) = endless(stopping.clone(), Duration::from_millis(50)).await;
+    let _client = first_chunk(address).await;
+    stopping.cancel();
+    tokio::time::timeout(Duration::from_secs(30), serving).await.expect("the server stops").unwrap();
 }
 
 /// A request, and what the service is to say of it.

@@ -12,13 +12,15 @@ use domain::{Field, Kind, Part, Step};
 use futures::FutureExt;
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use hyper::body::Body as _;
 use tower::layer::layer_fn;
 use tower::{Layer, ServiceExt, service_fn};
 
 use super::idempotency;
 use super::observe::{Operation, RequestId};
 use crate::error::{Rendered, Unrendered};
-use crate::{Error, HttpService, Style, Web, body};
+use crate::stream::Streamed;
+use crate::{Config, Error, HttpService, Style, Web, body};
 
 /// The layer around each handler of an API.
 pub(crate) struct RouteLayer {
@@ -34,7 +36,34 @@ pub(crate) type Routes = HashMap<String, Vec<(Method, Route)>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) operation: Arc<str>,
-    pub(crate) idempotent: bool,
+    pub(crate) mode: Mode,
+}
+
+/// How the bodies of a route's requests and responses are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Both are held whole.
+    Whole,
+    /// The same; and the response is kept for the request's `Idempotency-Key`.
+    Idempotent,
+    /// Both pass as they come.
+    Streaming {
+        /// Bytes of a request's body, where that is not as everywhere.
+        max_body: Option<u64>,
+    },
+}
+
+impl Mode {
+    fn bounds(self, config: &Config) -> body::Bounds {
+        let max = config.max_body as u64;
+        let time = config.body_timeout;
+        match self {
+            Self::Whole | Self::Idempotent => body::Bounds { max, time, each_chunk: false },
+            Self::Streaming { max_body } => {
+                body::Bounds { max: max_body.unwrap_or(max), time, each_chunk: true }
+            }
+        }
+    }
 }
 
 impl RouteLayer {
@@ -56,9 +85,14 @@ impl RouteLayer {
         if let Some(route) = &route {
             tracing::Span::current().record("operation", &*route.operation);
         }
-        let mut response = match body::guard(request, &self.web) {
+        let mode = route.as_ref().map_or(Mode::Whole, |route| route.mode);
+        let streams = matches!(mode, Mode::Streaming { .. });
+        let mut response = match body::guard(request, mode.bounds(&self.web.config)) {
             Err(error) => self.render(error.into_response(), &id),
-            Ok(request) if route.as_ref().is_some_and(|route| route.idempotent) => {
+            Ok(request) if streams && !request.method().is_safe() && idempotency::has_key(&request) => {
+                self.render(idempotency::refusal_of_streams().into_response(), &id)
+            }
+            Ok(request) if mode == Mode::Idempotent => {
                 let (inner, inner_id) = (self.clone(), id.clone());
                 let run = |request| async move { inner.answer(request, handler, &inner_id).await };
                 let answer = idempotency::once(&self.web, request, run);
@@ -72,6 +106,9 @@ impl RouteLayer {
         }
         if let Some(route) = route {
             response.extensions_mut().insert(Operation(route.operation));
+        }
+        if streams && response.body().size_hint().exact().is_none() {
+            response.extensions_mut().insert(Streamed);
         }
         Ok(response)
     }

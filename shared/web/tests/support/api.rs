@@ -22,6 +22,7 @@ use web::{
 
 use std::sync::Arc;
 
+use super::stream;
 use super::style::STYLE;
 
 #[derive(Clone)]
@@ -42,10 +43,11 @@ pub struct Shelf {
     pub made: AtomicUsize,
     /// A title that begins with "slow" waits for this.
     pub go: Notify,
+    pub speech: stream::Speech,
 }
 
 pub fn api() -> Api<App> {
-    Api::new("Books", "One of everything.", STYLE)
+    stream::add(Api::new("Books", "One of everything.", STYLE))
         .idempotent(routes!(create))
         .route(routes!(list))
         .route(routes!(read, replace))

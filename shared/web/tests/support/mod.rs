@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod held;
+pub mod stream;
 pub mod style;
 
 use std::net::SocketAddr;
@@ -67,6 +68,13 @@ impl Server {
     }
 
     pub async fn with(config: Config) -> Self {
+        Self::serving(config, |web, shelf| {
+            Site::new(web.clone(), style::STYLE).api(api::api(), App { web, shelf }).docs()
+        })
+        .await
+    }
+
+    pub async fn serving(config: Config, site: impl FnOnce(Web, Arc<Shelf>) -> Site) -> Self {
         let (table, blobs) = (Arc::new(HeldTable::default()), Arc::new(MemoryBlobs::default()));
         let clock = Arc::new(ManualClock::default());
         let secrets = Secrets::new(SECRET, []).unwrap();
@@ -79,8 +87,7 @@ impl Server {
             config,
         });
         let shelf = Arc::new(Shelf::default());
-        let app = App { web: web.clone(), shelf: shelf.clone() };
-        let router = Site::new(web.clone(), style::STYLE).api(api::api(), app).docs().into_router();
+        let router = site(web.clone(), shelf.clone()).into_router();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -98,6 +98,18 @@ fn told_apart(headers: &HeaderMap) -> String {
     if told.is_empty() { String::new() } else { format!(":{}", hex(&sha256(&told))) }
 }
 
+/// Whether a request is named.
+pub(super) fn has_key(request: &Request) -> bool {
+    request.headers().contains_key(KEY)
+}
+
+/// What is told to who names a request that streams: it can't be compared with another before it has been done.
+pub(super) fn refusal_of_streams() -> Error {
+    let message = "This request's body is read as it comes, so it can't be told from another of the same Idempotency-Key. \
+                   Send it without one";
+    domain::Error::new(Kind::BadRequest, "IDEMPOTENCY_KEY_NOT_SUPPORTED", message).into()
+}
+
 const REUSED: &str = "This Idempotency-Key was used for another request; use a new one";
 
 /// The key, if there is one; more than one, or one that isn't sane, is a fault.
