@@ -172,7 +172,9 @@ async fn every_spelling_of_a_path_is_the_same_route() {
         let (_, as_documented) = call(&operation.method, &|path| path.to_owned()).await;
         let slashed =
             |slashes: &'static str| move |path: &str| path.trim_end_matches('/').to_owned() + slashes;
-        for slashes in ["", "/"] {
+        // The root has one spelling.
+        let slashes: &[&'static str] = if operation.path == "/" { &["/"] } else { &["", "/"] };
+        for &slashes in slashes {
             let (path, answer) = call(&operation.method, &slashed(slashes)).await;
             assert_eq!(answer.status, as_documented.status, "{}: {path}", operation.id);
         }
