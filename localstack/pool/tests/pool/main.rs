@@ -3,6 +3,7 @@
 // A helper of tests may fail as a test does.
 #![allow(clippy::unwrap_used)]
 
+mod at_the_start;
 mod calls;
 mod catalogue;
 mod check;
@@ -16,6 +17,7 @@ mod kit;
 mod leftovers;
 mod library;
 mod neighbours;
+mod oracle;
 mod results;
 mod source;
 mod streams;
